@@ -1,0 +1,15 @@
+import { Type } from 'typebox'
+import { Uuid } from './ids.js'
+import { limits } from './limits.js'
+
+/** A time on the wire: ISO 8601 in UTC with milliseconds. */
+export const Time = Type.String({ maxLength: 30, description: 'ISO 8601, UTC, milliseconds' })
+export const NullableTime = Type.Union([Time, Type.Null()])
+export const NullableUuid = Type.Union([Uuid, Type.Null()])
+
+/** Text that is trimmed by the service and must then not be empty. */
+export const ShortName = Type.String({ minLength: 1, maxLength: limits.shortNameCharsMax, pattern: '\\S' })
+
+export const CompanyParams = Type.Object({ companyId: Uuid }, { additionalProperties: false })
+export const IdParams = Type.Object({ id: Uuid }, { additionalProperties: false })
+export const Ok = Type.Object({ ok: Type.Literal(true) }, { additionalProperties: false })

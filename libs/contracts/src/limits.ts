@@ -1,0 +1,32 @@
+/** Limits of the wire, each with its unit. Both services, the client and the CLI read these. */
+export const limits = {
+  /** Bodies of routes that take a value: 64 KiB of value as JSON may grow sixfold by escaping. */
+  valueBodyBytesMax: 512 * 1024,
+  environmentBodyBytesMax: 1024 * 1024,
+  bodyBytesMax: 128 * 1024,
+  /** A batch of resolves, or of activity rows, between the two services. */
+  internalBodyBytesMax: 1024 * 1024,
+  valueBytesMax: 65_536,
+  nameCharsMax: 160,
+  keyCharsMax: 120,
+  descriptionCharsMax: 500,
+  shortNameCharsMax: 120,
+  providerMetadataMembersMax: 20,
+  environmentEntriesMax: 256,
+  environmentNameCharsMax: 256,
+  plainValueBytesMax: 16 * 1024,
+  plainValuesBytesMax: 256 * 1024,
+  resolvedEnvironmentBytesMax: 4 * 1024 * 1024,
+  pageRowsDefault: 100,
+  pageRowsMax: 500,
+  cursorCharsMax: 512,
+  queryCharsMax: 200,
+  membershipsMax: 200,
+  runSecondsMin: 60,
+  runSecondsMax: 86_400,
+  runSecondsDefault: 3_600,
+  leaseSecondsMin: 15,
+  leaseSecondsMax: 3_600,
+  resolveBatchItemsMax: 64,
+  activityBatchItemsMax: 100
+} as const

@@ -1,0 +1,61 @@
+import type { Route } from './route.js'
+
+/** Builds the OpenAPI 3.1 document of some routes below a prefix. Schemas are the ones that validate. */
+export function openApiDocument(
+  routes: readonly Route[],
+  { title, version, prefix }: { title: string; version: string; prefix: string }
+): object {
+  const paths: Record<string, Record<string, object>> = {}
+  for (const route of routes) {
+    const path = prefix + route.path.replaceAll(/:(\w+)/g, '{$1}')
+    paths[path] ??= {}
+    paths[path][route.method.toLowerCase()] = operationOf(route)
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title, version },
+    paths,
+    components: {
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
+      schemas: {}
+    },
+    security: [{}, { bearer: [] }]
+  }
+}
+
+function operationOf(route: Route): object {
+  const { params, querystring, body, response } = route.schema
+  const problem = { description: 'A problem document (RFC 9457).' }
+  return {
+    operationId: route.config.operationId,
+    summary: route.config.summary,
+    'x-actors': route.config.auth.actors,
+    ...(route.config.auth.role === undefined ? {} : { 'x-least-role': route.config.auth.role }),
+    'x-problems': route.config.problems,
+    parameters: [...parametersOf(params, 'path'), ...parametersOf(querystring, 'query')],
+    ...(body === undefined
+      ? {}
+      : { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
+    responses: {
+      ...Object.fromEntries(
+        Object.entries(response).map(([status, schema]) => [
+          status,
+          { description: 'Success.', content: { 'application/json': { schema } } }
+        ])
+      ),
+      '4XX': problem,
+      '5XX': problem
+    }
+  }
+}
+
+function parametersOf(schema: object | undefined, place: 'path' | 'query'): object[] {
+  if (schema === undefined || !('properties' in schema)) return []
+  const required = 'required' in schema ? (schema.required as string[]) : []
+  return Object.entries(schema.properties as Record<string, object>).map(([name, property]) => ({
+    name,
+    in: place,
+    required: place === 'path' || required.includes(name),
+    schema: property
+  }))
+}

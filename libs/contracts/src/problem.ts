@@ -1,0 +1,118 @@
+import { type Static, Type } from 'typebox'
+
+/**
+ * Every error that leaves a service: its code, HTTP status and title. `detail` is written where the error is
+ * thrown; it never repeats a value, a key, an ARN or a provider's text.
+ */
+export const problems = {
+  invalid_request: { status: 400, title: 'The request is not valid.' },
+  invalid_cursor: { status: 400, title: 'The cursor does not belong to this list.' },
+  unauthenticated: { status: 401, title: 'Authenticate first.' },
+  credential_revoked: { status: 401, title: 'The credential was revoked.' },
+  credential_expired: { status: 401, title: 'The credential has expired.' },
+  run_closed: { status: 401, title: 'The run is closed.' },
+  replayed: { status: 401, title: 'The request was already used.' },
+  forbidden: { status: 403, title: 'This caller may not do this.' },
+  company_forbidden: { status: 403, title: 'This caller may not enter the company.' },
+  read_only_role: { status: 403, title: 'The role may read only.' },
+  untrusted_origin: { status: 403, title: 'The page that sent this is not trusted.' },
+  host_not_allowed: { status: 403, title: 'The host name is not allowed.' },
+  binding_forbidden: { status: 403, title: 'The secret is not bound to this agent.' },
+  not_found: { status: 404, title: 'Not found.' },
+  company_not_found: { status: 404, title: 'No such company.' },
+  secret_not_found: { status: 404, title: 'No such secret.' },
+  vault_not_found: { status: 404, title: 'No such provider vault.' },
+  name_taken: { status: 409, title: 'The name is taken.' },
+  key_taken: { status: 409, title: 'The key is taken.' },
+  version_conflict: { status: 409, title: 'Someone changed it first.' },
+  in_use: { status: 409, title: 'It is in use.' },
+  state_conflict: { status: 409, title: 'Its state does not allow this.' },
+  membership_limit: { status: 409, title: 'Too many memberships.' },
+  payload_too_large: { status: 413, title: 'The body is too large.' },
+  unsupported_media_type: { status: 415, title: 'Send application/json.' },
+  key_required: { status: 422, title: 'A key is required.' },
+  value_blank: { status: 422, title: 'The value is blank.' },
+  value_placeholder: { status: 422, title: 'The value is the redaction placeholder.' },
+  infra_secret: { status: 422, title: 'This belongs to the deployment, not to a company.' },
+  external_ref_unsupported: { status: 422, title: 'The provider has no external references.' },
+  provider_unsupported: { status: 422, title: 'The provider cannot be used.' },
+  secret_inactive: { status: 422, title: 'The secret is not active.' },
+  secret_deleted: { status: 422, title: 'The secret was deleted.' },
+  version_inactive: { status: 422, title: 'The version is not active.' },
+  version_missing: { status: 422, title: 'No such version.' },
+  binding_missing: { status: 422, title: 'The secret is not bound to this target.' },
+  integrity_failure: { status: 422, title: 'A stored value failed its integrity check.' },
+  env_invalid: { status: 422, title: 'The environment is not valid.' },
+  env_too_large: { status: 422, title: 'The environment is too large.' },
+  resolve_failed: { status: 422, title: 'The environment could not be resolved.' },
+  project_invalid: { status: 422, title: 'The project does not belong here.' },
+  agent_inactive: { status: 422, title: 'The agent is not active.' },
+  company_archived: { status: 422, title: 'The company is archived.' },
+  company_shredded: { status: 422, title: 'The company was deleted.' },
+  rate_limited: { status: 429, title: 'Too many requests.' },
+  internal_error: { status: 500, title: 'Something failed on our side.' },
+  secrets_unavailable: { status: 503, title: 'The secrets service cannot be reached.' },
+  database_unavailable: { status: 503, title: 'The database cannot be reached.' },
+  audit_unavailable: { status: 503, title: 'The access could not be recorded.' },
+  run_tokens_unavailable: { status: 503, title: 'Run tokens are not configured.' },
+  overloaded: { status: 503, title: 'Too much at once.' },
+  master_key_unavailable: { status: 503, title: 'The key of this secret is not loaded.' }
+} as const satisfies Record<string, { status: number; title: string }>
+
+/** A code of {@link problems}. */
+export type ProblemCode = keyof typeof problems
+
+/** One faulty place: a JSON pointer into the body, or `?name` for a query parameter. */
+export const ProblemEntry = Type.Object(
+  {
+    pointer: Type.String({ maxLength: 512 }),
+    message: Type.String({ maxLength: 512 }),
+    code: Type.Optional(Type.String({ maxLength: 64 }))
+  },
+  { additionalProperties: false }
+)
+export type ProblemEntry = Static<typeof ProblemEntry>
+
+/** The body of every error reply (RFC 9457). `error` repeats `detail` for existing Paperclip clients. */
+export const Problem = Type.Object(
+  {
+    type: Type.String({ maxLength: 200 }),
+    title: Type.String({ maxLength: 200 }),
+    status: Type.Integer({ minimum: 400, maximum: 599 }),
+    detail: Type.String({ maxLength: 1000 }),
+    code: Type.String({ maxLength: 64 }),
+    requestId: Type.String({ maxLength: 64 }),
+    error: Type.String({ maxLength: 1000 }),
+    errors: Type.Optional(Type.Array(ProblemEntry, { maxItems: 1024 }))
+  },
+  { additionalProperties: false }
+)
+export type Problem = Static<typeof Problem>
+
+/** Says whether text is a code of {@link problems}. */
+export function isProblemCode(text: unknown): text is ProblemCode {
+  return typeof text === 'string' && Object.hasOwn(problems, text)
+}
+
+/** Builds the body of an error reply; without `detail` the title speaks. */
+export function problemOf(
+  code: ProblemCode,
+  {
+    detail,
+    requestId,
+    errors
+  }: { detail?: string | undefined; requestId: string; errors?: ProblemEntry[] | undefined }
+): Problem {
+  const { status, title } = problems[code]
+  const text = detail ?? title
+  return {
+    type: `urn:paperclip:problem:${code}`,
+    title,
+    status,
+    detail: text,
+    code,
+    requestId,
+    error: text,
+    ...(errors === undefined ? {} : { errors })
+  }
+}

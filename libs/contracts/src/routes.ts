@@ -1,0 +1,27 @@
+import * as agent from './agent.js'
+import * as audit from './audit.js'
+import * as company from './company.js'
+import * as environment from './environment.js'
+import * as health from './health.js'
+import * as project from './project.js'
+import type { Route } from './route.js'
+import * as run from './run.js'
+import * as runtime from './runtime.js'
+import * as secret from './secret.js'
+
+function isRoute(value: unknown): value is Route {
+  return typeof value === 'object' && value !== null && 'config' in value && 'path' in value
+}
+
+/** Every route of both services, for the API document, the forwarder and the tests that walk them all. */
+export const routes: readonly Route[] = [
+  health,
+  company,
+  project,
+  agent,
+  run,
+  secret,
+  environment,
+  runtime,
+  audit
+].flatMap((noun) => Object.values(noun).filter(isRoute))

@@ -1,0 +1,184 @@
+import { type Static, Type } from 'typebox'
+import { OpenedBy } from './actor.js'
+import { NullableUuid } from './common.js'
+import { Uuid } from './ids.js'
+import { limits } from './limits.js'
+import { defineRoute } from './route.js'
+import { ProviderId, TargetType } from './secret.js'
+
+const VersionSelector = Type.Union([Type.Literal('latest'), Type.Integer({ minimum: 1 })])
+const EnvironmentName = Type.String({ maxLength: limits.environmentNameCharsMax })
+
+export const RunSecrets = Type.Object(
+  {
+    secrets: Type.Array(
+      Type.Object(
+        {
+          secretRef: Type.String({ maxLength: 140 }),
+          key: Type.String({ maxLength: limits.keyCharsMax }),
+          name: Type.String({ maxLength: limits.nameCharsMax }),
+          description: Type.Union([Type.String({ maxLength: limits.descriptionCharsMax }), Type.Null()]),
+          configPath: Type.String({ maxLength: 300 }),
+          latestVersion: Type.Integer({ minimum: 0 }),
+          versionSelector: VersionSelector,
+          resolvedVersion: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()])
+        },
+        { additionalProperties: false }
+      ),
+      { maxItems: 2 * limits.environmentEntriesMax }
+    )
+  },
+  { additionalProperties: false }
+)
+export type RunSecrets = Static<typeof RunSecrets>
+
+export const listRunSecrets = defineRoute({
+  operationId: 'listRunSecrets',
+  summary: 'Lists the secrets bound to the calling run, without values.',
+  method: 'GET',
+  path: '/agents/me/secrets',
+  owner: 'secrets',
+  auth: { actors: ['run'] },
+  schema: { response: { 200: RunSecrets } }
+})
+
+export const RevealedValue = Type.Object(
+  {
+    key: Type.String({ maxLength: limits.keyCharsMax }),
+    value: Type.String(),
+    version: Type.Integer({ minimum: 1 })
+  },
+  { additionalProperties: false }
+)
+export type RevealedValue = Static<typeof RevealedValue>
+
+export const revealRunSecret = defineRoute({
+  operationId: 'revealRunSecret',
+  summary: 'Gives the calling run one bound value; the access is recorded first.',
+  method: 'POST',
+  path: '/agents/me/secrets/:key/value',
+  owner: 'secrets',
+  auth: { actors: ['run'] },
+  schema: {
+    params: Type.Object(
+      { key: Type.String({ minLength: 1, maxLength: limits.keyCharsMax }) },
+      { additionalProperties: false }
+    ),
+    response: { 200: RevealedValue }
+  },
+  problems: [
+    'binding_forbidden',
+    'secret_inactive',
+    'version_inactive',
+    'version_missing',
+    'integrity_failure',
+    'audit_unavailable'
+  ],
+  noStore: true
+})
+
+export const ResolvedEnvironment = Type.Object(
+  {
+    env: Type.Record(EnvironmentName, Type.String()),
+    manifest: Type.Array(
+      Type.Object(
+        {
+          configPath: Type.String({ maxLength: 300 }),
+          envKey: EnvironmentName,
+          secretId: Uuid,
+          secretKey: Type.String({ maxLength: limits.keyCharsMax }),
+          version: Type.Integer({ minimum: 1 }),
+          provider: ProviderId,
+          outcome: Type.Enum(['success'])
+        },
+        { additionalProperties: false }
+      ),
+      { maxItems: 2 * limits.environmentEntriesMax }
+    )
+  },
+  { additionalProperties: false }
+)
+export type ResolvedEnvironment = Static<typeof ResolvedEnvironment>
+
+const resolveProblems = ['resolve_failed', 'env_too_large', 'audit_unavailable', 'overloaded'] as const
+
+export const resolveRunEnvironment = defineRoute({
+  operationId: 'resolveRunEnvironment',
+  summary: 'Gives the calling run its whole environment; every access is recorded first.',
+  method: 'POST',
+  path: '/agents/me/env',
+  owner: 'secrets',
+  auth: { actors: ['run'] },
+  schema: { response: { 200: ResolvedEnvironment } },
+  problems: resolveProblems,
+  noStore: true
+})
+
+export const ResolveTarget = Type.Object(
+  {
+    targetType: TargetType,
+    targetId: Uuid,
+    projectId: Type.Optional(Uuid),
+    runId: Type.Optional(Uuid)
+  },
+  { additionalProperties: false }
+)
+export type ResolveTarget = Static<typeof ResolveTarget>
+
+export const resolveEnvironment = defineRoute({
+  operationId: 'resolveEnvironment',
+  summary: 'Gives an internal service the environment of a target; it is recorded as the opener.',
+  method: 'POST',
+  path: '/companies/:companyId/env/resolve',
+  owner: 'secrets',
+  visibility: 'internal',
+  auth: { actors: ['service'], scope: 'resolve' },
+  schema: {
+    params: Type.Object({ companyId: Uuid }, { additionalProperties: false }),
+    body: ResolveTarget,
+    response: { 200: ResolvedEnvironment }
+  },
+  problems: [...resolveProblems, 'replayed', 'company_forbidden'],
+  noStore: true
+})
+
+/** One run's resolve inside a batch of the gateway: the run is proved, its id is the replay guard. */
+export const ResolveItem = Type.Object(
+  {
+    resolveId: Uuid,
+    requestId: Type.String({ maxLength: 64 }),
+    companyId: Uuid,
+    agentId: Uuid,
+    projectId: NullableUuid,
+    runId: Uuid,
+    openedBy: OpenedBy
+  },
+  { additionalProperties: false }
+)
+export type ResolveItem = Static<typeof ResolveItem>
+
+/**
+ * Resolves several runs' environments for the gateway in one signed request. The reply is framed
+ * ({@link resolveFramesMediaType}), one frame an item in order, so that a reply passes through unparsed.
+ */
+export const resolveBatch = defineRoute({
+  operationId: 'resolveBatch',
+  summary: 'Resolves the environments of several runs for the gateway.',
+  method: 'POST',
+  path: '/resolve-batch',
+  owner: 'secrets',
+  visibility: 'internal',
+  auth: { actors: ['service'], scope: 'activity:write' },
+  schema: {
+    body: Type.Object(
+      { items: Type.Array(ResolveItem, { minItems: 1, maxItems: limits.resolveBatchItemsMax }) },
+      { additionalProperties: false }
+    ),
+    response: { 200: Type.String() }
+  },
+  bodyBytesMax: limits.internalBodyBytesMax,
+  noStore: true
+})
+
+/** Each frame: `<status> <body bytes>\n<body>`; a status other than 200 carries a problem document. */
+export const resolveFramesMediaType = 'application/vnd.paperclip.resolve-frames'

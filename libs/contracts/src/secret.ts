@@ -1,0 +1,265 @@
+import { type Static, Type } from 'typebox'
+import { CompanyParams, IdParams, NullableTime, NullableUuid, Time } from './common.js'
+import { Uuid } from './ids.js'
+import { limits } from './limits.js'
+import { PageQuery, pageOf, pageQuery } from './paging.js'
+import { defineRoute } from './route.js'
+
+export const providerIds = ['local_encrypted', 'aws_secrets_manager', 'gcp_secret_manager', 'vault'] as const
+export const ProviderId = Type.Enum([...providerIds])
+export type ProviderId = (typeof providerIds)[number]
+
+const NullableText = (charsMax: number) => Type.Union([Type.String({ maxLength: charsMax }), Type.Null()])
+const Key = Type.String({ minLength: 1, maxLength: limits.keyCharsMax, pattern: '^[A-Za-z0-9_.-]+$' })
+
+/** Flat, non-secret facts about a linked secret. */
+export const ProviderMetadata = Type.Record(
+  Type.String({ maxLength: 64 }),
+  Type.Union([Type.String({ maxLength: 256 }), Type.Number(), Type.Boolean(), Type.Null()]),
+  { maxProperties: limits.providerMetadataMembersMax }
+)
+
+export const SecretStatus = Type.Enum(['active', 'disabled', 'archived', 'deleted'])
+export const SecretView = Type.Object(
+  {
+    id: Uuid,
+    companyId: Uuid,
+    key: Type.String({ maxLength: limits.keyCharsMax }),
+    name: Type.String({ maxLength: limits.nameCharsMax }),
+    provider: ProviderId,
+    status: SecretStatus,
+    managedMode: Type.Enum(['paperclip_managed', 'external_reference']),
+    externalRef: NullableText(2048),
+    providerConfigId: NullableUuid,
+    providerMetadata: Type.Union([ProviderMetadata, Type.Null()]),
+    latestVersion: Type.Integer({ minimum: 0 }),
+    description: NullableText(limits.descriptionCharsMax),
+    referenceCount: Type.Integer({ minimum: 0 }),
+    lastResolvedAt: NullableTime,
+    lastRotatedAt: NullableTime,
+    deletedAt: NullableTime,
+    createdByAgentId: NullableUuid,
+    createdByUserId: NullableText(64),
+    createdAt: Time,
+    updatedAt: Time
+  },
+  { additionalProperties: false }
+)
+export type SecretView = Static<typeof SecretView>
+
+/** A value: at most 65,536 bytes of UTF-8, which the service counts; the schema bounds the characters. */
+const Value = Type.String({ maxLength: limits.valueBytesMax })
+
+export const CreateSecret = Type.Object(
+  {
+    name: Type.String({ minLength: 1, maxLength: limits.nameCharsMax }),
+    key: Type.Optional(Key),
+    description: Type.Optional(NullableText(limits.descriptionCharsMax)),
+    provider: Type.Optional(ProviderId),
+    providerConfigId: Type.Optional(NullableUuid),
+    managedMode: Type.Optional(Type.Enum(['paperclip_managed', 'external_reference'])),
+    value: Type.Optional(Value),
+    externalRef: Type.Optional(Type.String({ minLength: 1, maxLength: 2048 })),
+    providerVersionRef: Type.Optional(NullableText(512)),
+    providerMetadata: Type.Optional(Type.Union([ProviderMetadata, Type.Null()]))
+  },
+  { additionalProperties: false }
+)
+export type CreateSecret = Static<typeof CreateSecret>
+
+export const RotateSecret = Type.Object(
+  {
+    value: Type.Optional(Value),
+    externalRef: Type.Optional(Type.String({ minLength: 1, maxLength: 2048 })),
+    providerVersionRef: Type.Optional(NullableText(512)),
+    providerConfigId: Type.Optional(NullableUuid),
+    expectedLatestVersion: Type.Optional(Type.Integer({ minimum: 0, maximum: 2_147_483_647 }))
+  },
+  { additionalProperties: false }
+)
+export type RotateSecret = Static<typeof RotateSecret>
+
+export const SecretQuery = Type.Object(
+  {
+    ...pageQuery,
+    status: Type.Optional(Type.Enum(['active', 'disabled', 'archived'])),
+    provider: Type.Optional(ProviderId),
+    query: Type.Optional(Type.String({ maxLength: limits.queryCharsMax }))
+  },
+  { additionalProperties: false }
+)
+export type SecretQuery = Static<typeof SecretQuery>
+
+export const listSecrets = defineRoute({
+  operationId: 'listSecrets',
+  summary: 'Lists the secrets of a company, newest first, without deleted ones. Never a value.',
+  method: 'GET',
+  path: '/companies/:companyId/secrets',
+  owner: 'secrets',
+  auth: { actors: ['board'], role: 'viewer' },
+  schema: { params: CompanyParams, querystring: SecretQuery, response: { 200: pageOf(SecretView) } },
+  problems: ['company_forbidden', 'invalid_cursor']
+})
+
+export const SecretCatalogEntry = Type.Object(
+  {
+    id: Uuid,
+    name: Type.String({ maxLength: limits.nameCharsMax }),
+    key: Type.String({ maxLength: limits.keyCharsMax }),
+    status: SecretStatus
+  },
+  { additionalProperties: false }
+)
+export const listSecretCatalog = defineRoute({
+  operationId: 'listSecretCatalog',
+  summary: 'Lists names and keys, for pickers; an agent sees only what is bound to it.',
+  method: 'GET',
+  path: '/companies/:companyId/secrets/catalog',
+  owner: 'secrets',
+  auth: { actors: ['board', 'agent_key', 'run'], role: 'viewer' },
+  schema: { params: CompanyParams, querystring: PageQuery, response: { 200: pageOf(SecretCatalogEntry) } },
+  problems: ['company_forbidden', 'invalid_cursor']
+})
+
+export const createSecret = defineRoute({
+  operationId: 'createSecret',
+  summary: 'Stores a secret, encrypted; the reply holds metadata only.',
+  method: 'POST',
+  path: '/companies/:companyId/secrets',
+  owner: 'secrets',
+  auth: { actors: ['board'], role: 'operator' },
+  schema: { params: CompanyParams, body: CreateSecret, response: { 201: SecretView } },
+  bodyBytesMax: limits.valueBodyBytesMax,
+  problems: [
+    'company_forbidden',
+    'read_only_role',
+    'name_taken',
+    'key_taken',
+    'key_required',
+    'value_blank',
+    'value_placeholder',
+    'infra_secret',
+    'external_ref_unsupported',
+    'provider_unsupported',
+    'vault_not_found',
+    'company_shredded'
+  ]
+})
+
+export const getSecret = defineRoute({
+  operationId: 'getSecret',
+  summary: "Shows one secret's metadata.",
+  method: 'GET',
+  path: '/secrets/:id',
+  owner: 'secrets',
+  auth: { actors: ['board'], role: 'viewer' },
+  schema: { params: IdParams, response: { 200: SecretView } },
+  problems: ['secret_not_found']
+})
+
+export const DeletedSecret = Type.Object(
+  { ok: Type.Literal(true), remote: Type.Enum(['none', 'scheduled', 'pending', 'kept']) },
+  { additionalProperties: false }
+)
+export const deleteSecret = defineRoute({
+  operationId: 'deleteSecret',
+  summary: 'Deletes a secret and its material; 409 while it is bound, unless forced. History stays.',
+  method: 'DELETE',
+  path: '/secrets/:id',
+  owner: 'secrets',
+  auth: { actors: ['board'], role: 'operator' },
+  schema: {
+    params: IdParams,
+    querystring: Type.Object({ force: Type.Optional(Type.Boolean()) }, { additionalProperties: false }),
+    response: { 200: DeletedSecret }
+  },
+  problems: ['secret_not_found', 'read_only_role', 'in_use']
+})
+
+export const rotateSecret = defineRoute({
+  operationId: 'rotateSecret',
+  summary: 'Adds a version, which `latest` means from then on; pinned versions stay.',
+  method: 'POST',
+  path: '/secrets/:id/rotate',
+  owner: 'secrets',
+  auth: { actors: ['board'], role: 'operator' },
+  schema: { params: IdParams, body: RotateSecret, response: { 200: SecretView } },
+  bodyBytesMax: limits.valueBodyBytesMax,
+  problems: [
+    'secret_not_found',
+    'read_only_role',
+    'version_conflict',
+    'secret_inactive',
+    'value_blank',
+    'value_placeholder',
+    'external_ref_unsupported',
+    'provider_unsupported',
+    'vault_not_found',
+    'company_shredded'
+  ]
+})
+
+export const SecretVersionView = Type.Object(
+  {
+    version: Type.Integer({ minimum: 1 }),
+    status: Type.Enum(['current', 'previous', 'disabled', 'destroyed']),
+    createdAt: Time,
+    createdByUserId: NullableText(64),
+    createdByAgentId: NullableUuid,
+    providerVersionRef: NullableText(512)
+  },
+  { additionalProperties: false }
+)
+export type SecretVersionView = Static<typeof SecretVersionView>
+export const listSecretVersions = defineRoute({
+  operationId: 'listSecretVersions',
+  summary: 'Lists the versions of a secret, newest first.',
+  method: 'GET',
+  path: '/secrets/:id/versions',
+  owner: 'secrets',
+  auth: { actors: ['board'], role: 'viewer' },
+  schema: { params: IdParams, querystring: PageQuery, response: { 200: pageOf(SecretVersionView) } },
+  problems: ['secret_not_found', 'invalid_cursor']
+})
+
+export const TargetType = Type.Enum(['agent', 'project'])
+export type TargetType = Static<typeof TargetType>
+export const SecretUsage = Type.Object(
+  {
+    secretId: Uuid,
+    bindings: Type.Array(
+      Type.Object(
+        {
+          id: Uuid,
+          targetType: TargetType,
+          targetId: Uuid,
+          configPath: Type.String({ maxLength: 300 }),
+          versionSelector: Type.Union([Type.Literal('latest'), Type.Integer({ minimum: 1 })]),
+          target: Type.Object(
+            {
+              type: TargetType,
+              id: Uuid,
+              label: NullableText(120),
+              status: Type.Union([Type.Enum(['active', 'paused', 'terminated', 'deleted']), Type.Null()])
+            },
+            { additionalProperties: false }
+          )
+        },
+        { additionalProperties: false }
+      ),
+      { maxItems: 10_000 }
+    )
+  },
+  { additionalProperties: false }
+)
+export type SecretUsage = Static<typeof SecretUsage>
+export const getSecretUsage = defineRoute({
+  operationId: 'getSecretUsage',
+  summary: 'Shows which environments a secret is bound to.',
+  method: 'GET',
+  path: '/secrets/:id/usage',
+  owner: 'secrets',
+  auth: { actors: ['board'], role: 'viewer' },
+  schema: { params: IdParams, response: { 200: SecretUsage } },
+  problems: ['secret_not_found']
+})

@@ -1,0 +1,76 @@
+/**
+ * Decides what must not lie about in the open: a variable whose name says so, or a value that looks like a
+ * known credential whatever its name. One matcher for storage, redaction and strict mode.
+ */
+
+/** Words that make a name sensitive as its last word, or anywhere when followed only by a qualifier. */
+const secretNouns = new Set([
+  'SECRET', 'SECRETS', 'PASSWORD', 'PASSWD', 'PASSPHRASE', 'PWD', 'TOKEN', 'JWT', 'BEARER', 'AUTHORIZATION',
+  'CREDENTIAL', 'CREDENTIALS', 'APIKEY', 'PAT', 'COOKIE', 'DSN', 'PRIVATEKEY'
+]) // biome-ignore format: a list reads better packed
+const keyQualifiers = new Set([
+  'API', 'ACCESS', 'SECRET', 'PRIVATE', 'SIGNING', 'ENCRYPTION', 'MASTER', 'AUTH', 'SERVICE', 'ACCOUNT',
+  'DEPLOY', 'SSH', 'WEBHOOK', 'SHARED', 'LICENSE', 'ADMIN', 'CLIENT', 'ROLE'
+]) // biome-ignore format: a list reads better packed
+const trailingQualifiers = new Set(['VALUE', 'RAW', 'BASE64', 'B64', 'JSON', 'OLD', 'NEW', 'PREVIOUS', 'KEY'])
+
+/** Says whether a variable's name announces a secret. Works on words, so that `MONKEY` or `MAX_TOKENS` do not. */
+export function isSensitiveName(name: string): boolean {
+  const words = name
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .toUpperCase()
+    .split(/[^A-Z0-9]+/)
+    .filter((word) => word !== '' && !/^\d+$/.test(word))
+  while (words.length > 1 && trailingQualifiers.has(words.at(-1) as string) && words.at(-1) !== 'KEY')
+    words.pop()
+  const last = words.at(-1)
+  if (last === undefined) return false
+  if (secretNouns.has(last)) return true
+  if (last !== 'KEY' && last !== 'KEYS') return false
+  const before = words.at(-2)
+  return before !== undefined && (keyQualifiers.has(before) || secretNouns.has(before))
+}
+
+const valueShapes: readonly RegExp[] = [
+  /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/,
+  /\bsk-(?:ant-|proj-|or-|svcacct-)?[A-Za-z0-9_-]{16,}/,
+  /\b[rs]k_(?:live|test)_[A-Za-z0-9]{10,}/,
+  /\bgh[pousr]_[A-Za-z0-9]{16,}/,
+  /\bgithub_pat_[A-Za-z0-9_]{20,}/,
+  /\bglpat-[A-Za-z0-9_-]{16,}/,
+  /\bxox[abeoprs]-[A-Za-z0-9-]{10,}/,
+  /\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/,
+  /\bAIza[A-Za-z0-9_-]{30,}/,
+  /\bnpm_[A-Za-z0-9]{30,}/,
+  /\bhf_[A-Za-z0-9]{20,}/,
+  /\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}/,
+  /\bpaperclip_(?:agent|board)_[A-Za-z0-9_-]{20,}/,
+  /\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}/,
+  /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:[^\s/@]+@/i,
+  /^(?:Bearer|Basic)\s+[A-Za-z0-9+/=._-]{16,}$/i
+]
+
+/** Says whether a value has the shape of a known credential, whatever its variable is called. */
+export function looksLikeCredential(value: string): boolean {
+  return valueShapes.some((shape) => shape.test(value))
+}
+
+/** Says whether a plain variable must be sealed at rest, redacted in replies, and refused in strict mode. */
+export function isSensitive(name: string, value: string): boolean {
+  return isSensitiveName(name) || looksLikeCredential(value)
+}
+
+const infraNames = new Set([
+  'BETTER_AUTH_SECRET',
+  'DATABASE_URL',
+  'DATABASE_MIGRATION_URL',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SESSION_TOKEN'
+])
+
+/** Says whether a secret's name or key is one of the deployment's own, which no company may hold. */
+export function isInfraSecretName(name: string): boolean {
+  const folded = name.trim().toUpperCase().replaceAll('-', '_')
+  return infraNames.has(folded) || folded.startsWith('PAPERCLIP_') || folded.startsWith('PORKBUN_')
+}
