@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import underPressure from '@fastify/under-pressure'
+import { limits, problemOf } from '@paperclip/contracts'
+import { type FastifyBaseLogger, type FastifyInstance, fastify, type RawServerDefault } from 'fastify'
+import type { Logger } from 'pino'
+import { AppError } from './app-error.js'
+import { acceptJsonOnly } from './json-body.js'
+import { answerWithProblems, type ErrorClassifier } from './problem-handler.js'
+import { logRequests } from './request-log.js'
+import { validateStrictly } from './validation.js'
+
+interface ServerOptions {
+  logger: Logger
+  /** The private hop carries memberships in a header; the outside has no such need. */
+  headerBytesMax: number
+  /** Networks, or a judge of them, whose `X-Forwarded-*` count; false: nobody's. */
+  trustProxy: false | string[] | ((address: string, hop: number) => boolean)
+  classify: ErrorClassifier
+}
+
+const requestTimeoutMs = 10_000
+const headersTimeoutMs = 10_000
+const connectionTimeoutMs = 30_000
+/** Longer than any caller keeps an idle connection, so that the caller is the one to close it. */
+const keepAliveTimeoutMs = 72_000
+const handlerTimeoutMs = 15_000
+const paramCharsMax = 256
+const requestsPerSocketMax = 100_000
+const eventLoopDelayMsMax = 2_000
+
+export type Server = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
+
+/**
+ * Makes the chassis of a service: limits, strict JSON, strict validation, problem documents, request log, and
+ * refusal under pressure. A route that does not declare who may call it stops the boot.
+ */
+export async function createServer(options: ServerOptions): Promise<Server> {
+  const app = fastify({
+    loggerInstance: options.logger as FastifyBaseLogger,
+    disableRequestLogging: true,
+    genReqId: () => randomUUID(),
+    requestIdHeader: false,
+    bodyLimit: limits.bodyBytesMax,
+    requestTimeout: requestTimeoutMs,
+    handlerTimeout: handlerTimeoutMs,
+    connectionTimeout: connectionTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    maxRequestsPerSocket: requestsPerSocketMax,
+    routerOptions: { maxParamLength: paramCharsMax },
+    trustProxy: options.trustProxy,
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    clientErrorHandler: answerBrokenRequest,
+    http: { maxHeaderSize: options.headerBytesMax, headersTimeout: headersTimeoutMs }
+  }).withTypeProvider<TypeBoxTypeProvider>()
+
+  app.addHook('onRoute', (route) => {
+    if (route.config?.auth === undefined)
+      throw new TypeError(`route ${String(route.method)} ${route.url} does not declare who may call it`)
+  })
+  answerWithProblems(app, options.classify)
+  validateStrictly(app)
+  acceptJsonOnly(app)
+  logRequests(app)
+  await app.register(underPressure, {
+    maxEventLoopDelay: eventLoopDelayMsMax,
+    pressureHandler: () => {
+      throw new AppError('overloaded', {
+        detail: 'The service is busy. Try again shortly.',
+        retryAfterSeconds: 1
+      })
+    }
+  })
+  return app
+}
+
+/** What came was not HTTP, or its headers were too large: answer once and close. */
+function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const body = JSON.stringify(
+    problemOf('invalid_request', { detail: 'The request is not valid HTTP.', requestId: '-' })
+  )
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+  socket.end(
+    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/problem+json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+  )
+}
