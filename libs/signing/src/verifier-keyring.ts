@@ -1,0 +1,32 @@
+import { parseVerifierKeys } from './key-file.js'
+import { createKeyHolder, type KeyHolderOptions } from './key-holder.js'
+import type { VerifierKey } from './signing-key.js'
+
+/** The keys a verifier accepts, kept in step with their file. */
+export interface VerifierKeyring {
+  /** Finds a key by id; an id not known re-reads the file first, at most once a second. */
+  find(keyId: string): VerifierKey | undefined
+  /** Re-reads the file (on SIGHUP). False means that it is unusable: reported, former keys kept. */
+  reload(): boolean
+}
+
+/**
+ * Opens a verifier's key file (`loadVerifierKeys`). Throws KeyFileError when it cannot be used at start.
+ *
+ * A key added to the file works with the first request that names it. A key taken out of the file is refused
+ * from the next reading on, so a removal that must hold at once needs SIGHUP.
+ */
+export function createVerifierKeyring(path: string, options: KeyHolderOptions): VerifierKeyring {
+  const parse = (file: string, text: string) =>
+    new Map(parseVerifierKeys(file, text).map((key) => [key.id, key]))
+  const holder = createKeyHolder({ path, parse, keyIds: (keys) => [...keys.keys()] }, options)
+  return {
+    find(keyId) {
+      const key = holder.current().get(keyId)
+      if (key !== undefined) return key
+      holder.reloadIfDue()
+      return holder.current().get(keyId)
+    },
+    reload: holder.reload
+  }
+}
