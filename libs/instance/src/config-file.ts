@@ -1,0 +1,57 @@
+import { InstanceError } from './instance-error.js'
+import { readJsonObject, toJsonText } from './json-file.js'
+import type { InstancePaths } from './paths.js'
+import { createPrivateFile } from './private-file.js'
+
+/** How an instance is meant to run; the environment wins over each of these. Holds nothing secret. */
+export interface InstanceConfig {
+  readonly version: 1
+  readonly server: { readonly deploymentMode: 'local_trusted' | 'authenticated'; readonly port: number }
+  readonly secrets: { readonly port: number }
+}
+
+/** What a new instance gets. */
+export const defaultConfig: InstanceConfig = {
+  version: 1,
+  server: { deploymentMode: 'local_trusted', port: 3100 },
+  secrets: { port: 3200 }
+}
+
+const portMax = 65_535
+
+/** Writes the default configuration unless there is one; true when it was written. */
+export async function createConfig(paths: InstancePaths): Promise<boolean> {
+  return await createPrivateFile(paths.config, toJsonText(defaultConfig))
+}
+
+/**
+ * Reads `config.json`; what it does not say is the default.
+ *
+ * Throws {@link InstanceError} that names the first bad setting, never its value.
+ */
+export async function readConfig(paths: InstancePaths): Promise<InstanceConfig> {
+  const found = (await readJsonObject(paths.config)) ?? {}
+  const server = section(found, 'server')
+  const secrets = section(found, 'secrets')
+  const bad = (name: string): InstanceError =>
+    new InstanceError(
+      `The setting ${name} in ${paths.config} is not valid: correct it, or move the file away.`
+    )
+  if (found.version !== undefined && found.version !== 1) throw bad('version')
+  const { deploymentMode = defaultConfig.server.deploymentMode, port = defaultConfig.server.port } = server
+  const { port: secretsPort = defaultConfig.secrets.port } = secrets
+  if (deploymentMode !== 'local_trusted' && deploymentMode !== 'authenticated')
+    throw bad('server.deploymentMode')
+  if (!isPort(port)) throw bad('server.port')
+  if (!isPort(secretsPort)) throw bad('secrets.port')
+  return { version: 1, server: { deploymentMode, port }, secrets: { port: secretsPort } }
+}
+
+function section(config: Record<string, unknown>, name: string): Record<string, unknown> {
+  const value = config[name]
+  return typeof value === 'object' && value !== null ? { ...value } : {}
+}
+
+function isPort(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= portMax
+}

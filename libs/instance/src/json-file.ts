@@ -1,0 +1,34 @@
+import { readFile } from 'node:fs/promises'
+import { InstanceError, systemCode } from './instance-error.js'
+
+/**
+ * Reads a JSON object from a file; undefined when there is no such file.
+ *
+ * Throws {@link InstanceError} without any of the content: parsers quote what they could not read, and
+ * these files hold keys.
+ */
+export async function readJsonObject(path: string): Promise<Record<string, unknown> | undefined> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw new InstanceError(`${path} cannot be read: start as the user who owns it.`, { cause: error })
+  })
+  if (text === undefined) return undefined
+  const value = parse(text)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new InstanceError(`${path} is not a JSON object: restore it from a backup, or move it away.`)
+  }
+  return value as Record<string, unknown>
+}
+
+/** Formats a value as a JSON file. */
+export function toJsonText(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto'
+import { InstanceError } from './instance-error.js'
+import { readJsonObject, toJsonText } from './json-file.js'
+import type { InstancePaths } from './paths.js'
+import { createPrivateFile, makePrivateDir } from './private-file.js'
+
+/** Of every key and secret made here: 256 bits. */
+const keyBytes = 32
+const keyIdBytes = 6
+
+/** A caller of the secrets service, as the verifier lists it. `secret` is base64url of 32 bytes. */
+export interface InternalKey {
+  readonly id: string
+  readonly caller: string
+  readonly secret: string
+  readonly scopes: readonly string[]
+  /** Null: all of them. */
+  readonly companies: readonly string[] | null
+  /** ISO 8601; null: for ever. */
+  readonly notAfter: string | null
+}
+
+/** Makes a random secret of 256 bits as base64url, 43 characters. */
+export function makeSecret(): string {
+  return randomBytes(keyBytes).toString('base64url')
+}
+
+/**
+ * Creates the master key file unless it exists; true when it was created.
+ *
+ * The caller must know that the database holds nothing sealed under another key: a new key next to old
+ * ciphertext would hide that the right one is lost.
+ */
+export async function createMasterKey(paths: InstancePaths): Promise<boolean> {
+  return await createKeyFile(paths, paths.masterKey)
+}
+
+/** Creates the key that the audit log is sealed with, unless it exists; true when it was created. */
+export async function createAuditKey(paths: InstancePaths): Promise<boolean> {
+  return await createKeyFile(paths, paths.auditKey)
+}
+
+async function createKeyFile(paths: InstancePaths, path: string): Promise<boolean> {
+  await makePrivateDir(paths.secretsDir)
+  return await createPrivateFile(path, `${randomBytes(keyBytes).toString('base64')}\n`)
+}
+
+/**
+ * Creates the gateway's signing key and the list the secrets service verifies with; returns what was created.
+ *
+ * If one of the two exists, the other is made to match it. Processes doing this at once agree, because the
+ * one that loses the first file reads the winner's before it makes the second.
+ */
+export async function createInternalKeys(paths: InstancePaths): Promise<string[]> {
+  await makePrivateDir(paths.secretsDir)
+  const created: string[] = []
+  const listed = await findGatewayEntry(paths)
+  const mine = listed ?? { id: `gateway-${randomBytes(keyIdBytes).toString('hex')}`, secret: makeSecret() }
+  const { id, secret } = mine
+  if (await createPrivateFile(paths.gatewayKey, toJsonText({ id, secret }))) created.push(paths.gatewayKey)
+  const signer = await readGatewayKey(paths)
+  const entry: InternalKey = {
+    ...{ id: signer.id, caller: 'gateway', secret: signer.secret },
+    ...{ scopes: ['activity:write'], companies: null, notAfter: null }
+  }
+  if (await createPrivateFile(paths.internalKeys, toJsonText({ keys: [entry] })))
+    created.push(paths.internalKeys)
+  const verifier = (await readInternalKeys(paths)).find((key) => key.id === signer.id)
+  if (verifier?.secret !== signer.secret) {
+    throw new InstanceError(
+      `The key in ${paths.gatewayKey} is not listed in ${paths.internalKeys}: restore both from one backup.`
+    )
+  }
+  return created
+}
+
+async function readGatewayKey(paths: InstancePaths): Promise<{ id: string; secret: string }> {
+  const { id, secret } = (await readJsonObject(paths.gatewayKey)) ?? {}
+  if (typeof id === 'string' && typeof secret === 'string') return { id, secret }
+  throw new InstanceError(`${paths.gatewayKey} holds no id and secret: restore it from a backup.`)
+}
+
+async function readInternalKeys(
+  paths: InstancePaths
+): Promise<{ id: string; caller: string; secret: string }[]> {
+  const found = await readJsonObject(paths.internalKeys)
+  if (found === undefined) return []
+  const unusable = new InstanceError(`${paths.internalKeys} is not a list of keys: restore it from a backup.`)
+  if (!Array.isArray(found.keys)) throw unusable
+  return found.keys.map((key: unknown) => {
+    if (typeof key !== 'object' || key === null) throw unusable
+    const { id, caller, secret } = key as Record<string, unknown>
+    if (typeof id !== 'string' || typeof caller !== 'string' || typeof secret !== 'string') throw unusable
+    return { id, caller, secret }
+  })
+}
+
+/** The newest entry of the gateway: a rotation appends. */
+async function findGatewayEntry(paths: InstancePaths): Promise<{ id: string; secret: string } | undefined> {
+  return (await readInternalKeys(paths)).findLast((key) => key.caller === 'gateway')
+}
