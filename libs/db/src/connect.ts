@@ -21,7 +21,10 @@ export interface ConnectOptions {
   readonly poolMax: number
   /** The server cancels a statement after this long. */
   readonly statementTimeoutMs: number
-  /** The server gives up waiting for one lock after this long. */
+  /**
+   * The server gives up waiting for one lock after this long. Make it longer than the server's
+   * `deadlock_timeout` (1 s): else a deadlock shows as a lock timeout, which `transaction` does not repeat.
+   */
   readonly lockTimeoutMs: number
   /** The server closes a session that sits in a transaction without a statement for this long. */
   readonly idleInTransactionTimeoutMs: number

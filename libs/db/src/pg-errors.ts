@@ -69,6 +69,7 @@ const driverMessages = [
   'timeout expired',
   'timeout exceeded when trying to connect',
   'Cannot use a pool after calling end on the pool',
+  'driver has already been destroyed',
   queryTimeoutMessage
 ]
 
