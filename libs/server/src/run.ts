@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs'
+import { Socket } from 'node:net'
 import closeWithGrace from 'close-with-grace'
 import type { Logger } from 'pino'
 import { ConfigError } from './environment-config.js'
@@ -37,7 +37,8 @@ export async function run(
     logger.flush()
   })
   if (parentFd !== null) {
-    const pipe = createReadStream('', { fd: parentFd })
+    // Not a file stream: its blocked read would sit in the thread pool and hold up the exit of the process.
+    const pipe = new Socket({ fd: parentFd, readable: true, writable: false }).unref()
     pipe.resume()
     pipe.once('close', () => closer.close())
     pipe.once('error', () => closer.close())
