@@ -1,0 +1,26 @@
+/**
+ * Callers of our two services: signed requests between them, and typed calls of contracts.
+ *
+ * Trusts: the contracts, the signing key it is handed, TLS where the address says https. Promises: every wait and
+ * every reply has a limit, nothing follows a redirect, only what does no harm twice is sent twice, and no error
+ * holds a token, a header or a body.
+ */
+export { ClientError, type ClientErrorCode } from './client-error.js'
+export type { ContractArguments, ContractCaller, ContractInput } from './contract-call.js'
+export type { Reply } from './exchange.js'
+export { createGatewayClient, type GatewayClient, type GatewayClientOptions } from './gateway-client.js'
+export {
+  createInternalTransport,
+  type InternalRequest,
+  type InternalTransport,
+  type InternalTransportOptions,
+  type KeySource
+} from './internal-transport.js'
+export { nextCursor } from './next-cursor.js'
+export {
+  createSecretsClient,
+  type SecretsClient,
+  type SecretsClientOptions,
+  serviceActor
+} from './secrets-client.js'
+export { TransportError, type TransportErrorCode } from './transport-error.js'

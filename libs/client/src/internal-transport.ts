@@ -1,0 +1,140 @@
+import { type ActorContext, limits } from '@paperclip/contracts'
+import { encodeActor, newNonce, type SigningKey, signRequest } from '@paperclip/signing'
+import { openPool, parseOrigin } from './connection-pool.js'
+import { exchange, type Reply } from './exchange.js'
+import { TransportError } from './transport-error.js'
+
+/** Both services sit on one private network: a connection that takes longer is one to a dead host. */
+const connectTimeoutMsDefault = 1_000
+
+/** Below 64 a resolve waits for a free connection at the load of the benchmark. */
+const connectionsMaxDefault = 64
+
+/** What may be under way or waiting for a connection at once; more is refused instead of queued. */
+const inFlightMaxDefault = 4_096
+
+/** The largest reply is one resolved environment, as JSON, which may escape a byte sixfold, and its manifest. */
+const replyBytesMaxDefault = 6 * limits.resolvedEnvironmentBytesMax + 1024 * 1024
+
+const jsonMediaType = 'application/json'
+const retryMsMin = 1
+
+/** Where the signing key comes from: `createSignerKey` of libs/signing, or anything that has a current key. */
+export interface KeySource {
+  current(): SigningKey
+  /** Called when the verifier answered 401, at most one file read a second. */
+  reloadIfDue?(): void
+}
+
+export interface InternalTransportOptions {
+  /** `http://host:port` of the secrets service. */
+  readonly origin: string
+  readonly key: KeySource
+  readonly connectTimeoutMs?: number
+  readonly connectionsMax?: number
+  readonly inFlightMax?: number
+  readonly replyBytesMax?: number
+  readonly nowMs?: () => number
+}
+
+/** A request to sign and send. */
+export interface InternalRequest {
+  readonly method: string
+  /** The full path, prefix included, in its normal form. */
+  readonly path: string
+  /** Empty, or `?` and at least one character. */
+  readonly query?: string
+  readonly body?: Buffer | string | null
+  /** Of the body; JSON when absent. */
+  readonly contentType?: string
+  /** Who the caller is, or that already in the form of `encodeActor`, for callers who send it often. */
+  readonly actor: ActorContext | string
+  /** How long all of it may take, a retry included. */
+  readonly deadlineMs: number
+  /** Whether sending it twice does no harm; true for GET when absent. */
+  readonly idempotent?: boolean
+}
+
+/** Signed requests to one origin over kept connections. */
+export interface InternalTransport {
+  /**
+   * Signs and sends; any status that came is a reply. Rejects with {@link TransportError}, or with SignatureError
+   * `malformed` for a path or query that cannot be signed. An idempotent request is sent once more, signed anew,
+   * when its connection was reset; every request once more when 401 led to a newer key (401 had no effect).
+   */
+  send(request: InternalRequest): Promise<Reply>
+  /** Requests under way or waiting for a connection. */
+  inFlight(): number
+  /** Lets what is under way finish, then closes the connections. */
+  close(): Promise<void>
+}
+
+/** Opens a transport. Connections are made when needed. Throws a TypeError for an address that is no origin. */
+export function createInternalTransport(options: InternalTransportOptions): InternalTransport {
+  const {
+    key,
+    connectTimeoutMs = connectTimeoutMsDefault,
+    connectionsMax = connectionsMaxDefault,
+    inFlightMax = inFlightMaxDefault,
+    replyBytesMax = replyBytesMaxDefault,
+    nowMs = Date.now
+  } = options
+  const origin = parseOrigin(options.origin)
+  // What undici writes as Host; the signature covers it.
+  const authority = origin.host
+  const pool = openPool(origin, { connectionsMax, connectTimeoutMs })
+  let inFlight = 0
+
+  function sendOnce(request: InternalRequest, actor: string, deadlineMs: number): Promise<Reply> {
+    const { method, path, query = '' } = request
+    const body = request.body === undefined || request.body === null ? '' : request.body
+    const contentType = body.length === 0 ? undefined : (request.contentType ?? jsonMediaType)
+    const toSign = { method, authority, path, query, contentType, body, actor }
+    const signed = signRequest(key.current(), toSign, { nowMs: nowMs(), nonce: newNonce() })
+    const headers = [
+      'content-digest',
+      signed['content-digest'],
+      'paperclip-actor',
+      actor,
+      'signature-input',
+      signed['signature-input'],
+      'signature',
+      signed.signature
+    ]
+    if (contentType !== undefined) headers.push('content-type', contentType)
+    const raw = { method, path: path + query, headers, body: contentType === undefined ? null : body }
+    return exchange(pool, raw, { deadlineMs, replyBytesMax })
+  }
+
+  async function sendTwiceIfNeeded(request: InternalRequest): Promise<Reply> {
+    const actor = typeof request.actor === 'string' ? request.actor : encodeActor(request.actor)
+    const startedMs = performance.now()
+    const leftMs = () => Math.max(retryMsMin, request.deadlineMs - (performance.now() - startedMs))
+    let reply: Reply
+    try {
+      reply = await sendOnce(request, actor, request.deadlineMs)
+    } catch (error) {
+      const idempotent = request.idempotent ?? request.method === 'GET'
+      if (!idempotent || !(error instanceof TransportError) || error.code !== 'reset') throw error
+      return await sendOnce(request, actor, leftMs())
+    }
+    if (reply.status !== 401) return reply
+    const before = key.current()
+    key.reloadIfDue?.()
+    return key.current() === before ? reply : await sendOnce(request, actor, leftMs())
+  }
+
+  return {
+    async send(request) {
+      if (inFlight >= inFlightMax) throw new TransportError('overloaded')
+      inFlight++
+      try {
+        return await sendTwiceIfNeeded(request)
+      } finally {
+        inFlight--
+      }
+    },
+    inFlight: () => inFlight,
+    close: () => pool.close()
+  }
+}
