@@ -112,7 +112,7 @@ function translate(error: Error, { sent }: { sent: boolean }): TransportError {
   const { code } = error as NodeJS.ErrnoException
   // undici sends what was not yet written again by itself, so an error before the start is one of connecting.
   if (!sent) return new TransportError('connect_failed', { reason: code })
-  const notHttp = code?.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE'
+  const notHttp = error.name === 'HTTPParserError' && code !== 'HPE_INVALID_EOF_STATE'
   if (notHttp || code === 'UND_ERR_HEADERS_OVERFLOW') return new TransportError('bad_reply', { reason: code })
   return new TransportError('reset', { reason: code })
 }
