@@ -5,6 +5,8 @@
  * every reply has a limit, nothing follows a redirect, only what does no harm twice is sent twice, and no error
  * holds a token, a header or a body.
  */
+// So that a caller needs this lib alone to sign.
+export { createSignerKey, KeyFileError, type SignerKey } from '@paperclip/signing'
 export { ClientError, type ClientErrorCode } from './client-error.js'
 export type { ContractArguments, ContractCaller, ContractInput } from './contract-call.js'
 export type { Reply } from './exchange.js'
