@@ -1,0 +1,115 @@
+import { readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { type InstancePaths, instancePaths, readConfig } from '@paperclip/instance'
+import { LaunchError } from './launch-error.js'
+
+/** The environment of a process, as it was given to us. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Where a service listens. */
+export interface ListenAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/** What the launcher was told, before anything is started. */
+export interface LaunchSettings {
+  readonly paths: InstancePaths
+  readonly deploymentMode: string
+  readonly gateway: ListenAddress
+  readonly secrets: ListenAddress
+  /** Null: the embedded PostgreSQL. */
+  readonly external: ExternalDatabase | null
+  /** Who runs the embedded server when we are root. */
+  readonly postgresUser: string | undefined
+}
+
+/** Databases that somebody else runs. These URLs hold passwords. */
+export interface ExternalDatabase {
+  readonly gatewayUrl: string
+  readonly secretsUrl: string
+  /** Given when the operator made the roles by hand; then none are made here. */
+  readonly migrationUrl: string | undefined
+}
+
+const loopback = '127.0.0.1'
+const portMax = 65_535
+
+/** Says where an instance lies, by `PAPERCLIP_HOME` and `PAPERCLIP_INSTANCE_ID` or their defaults. */
+export function findInstance(env: Environment): InstancePaths {
+  const home = present(env.PAPERCLIP_HOME) ?? join(present(env.HOME) ?? homedir(), '.paperclip')
+  return instancePaths({ home, instanceId: present(env.PAPERCLIP_INSTANCE_ID) ?? 'default' })
+}
+
+/**
+ * Reads what the launcher itself needs: the environment first, then `config.json`, then the defaults.
+ *
+ * Everything else is checked by the services. Throws {@link LaunchError} that names the variable.
+ */
+export async function readLaunchSettings(env: Environment): Promise<LaunchSettings> {
+  const paths = findInstance(env)
+  const config = await readConfig(paths)
+  const deploymentMode = present(env.PAPERCLIP_DEPLOYMENT_MODE) ?? config.server.deploymentMode
+  const everywhere = deploymentMode === 'authenticated' ? '0.0.0.0' : loopback
+  const settings: LaunchSettings = {
+    paths,
+    deploymentMode,
+    gateway: { host: present(env.HOST) ?? everywhere, port: readPort(env, 'PORT') ?? config.server.port },
+    secrets: {
+      host: present(env.PAPERCLIP_SECRETS_HOST) ?? loopback,
+      port: readPort(env, 'PAPERCLIP_SECRETS_PORT') ?? config.secrets.port
+    },
+    external: await readExternal(env),
+    postgresUser: present(env.PAPERCLIP_POSTGRES_USER)
+  }
+  if (settings.gateway.port === settings.secrets.port) {
+    throw new LaunchError(
+      'PORT and PAPERCLIP_SECRETS_PORT are the same: give each service a port of its own.'
+    )
+  }
+  return settings
+}
+
+async function readExternal(env: Environment): Promise<ExternalDatabase | null> {
+  const gatewayUrl = await readUrl(env, 'DATABASE_URL')
+  const secretsUrl = await readUrl(env, 'PAPERCLIP_SECRETS_DATABASE_URL')
+  const migrationUrl = await readUrl(env, 'DATABASE_MIGRATION_URL')
+  if (gatewayUrl !== undefined) return { gatewayUrl, secretsUrl: secretsUrl ?? gatewayUrl, migrationUrl }
+  const alone = secretsUrl !== undefined ? 'PAPERCLIP_SECRETS_DATABASE_URL' : 'DATABASE_MIGRATION_URL'
+  if (secretsUrl === undefined && migrationUrl === undefined) return null
+  throw new LaunchError(`${alone} is set but DATABASE_URL is not: set both or neither.`)
+}
+
+async function readUrl(env: Environment, name: string): Promise<string | undefined> {
+  const text = present(env[name]) ?? (await readNamedFile(env, name))
+  if (text === undefined) return undefined
+  const protocol = URL.canParse(text) ? new URL(text).protocol : ''
+  if (protocol === 'postgres:' || protocol === 'postgresql:') return text
+  throw new LaunchError(`${name} must look like postgres://user:password@host:5432/name.`)
+}
+
+async function readNamedFile(env: Environment, name: string): Promise<string | undefined> {
+  const path = present(env[`${name}_FILE`])
+  if (path === undefined) return undefined
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new LaunchError(`The file named by ${name}_FILE cannot be read: check its path and mode.`, {
+      cause
+    })
+  })
+  return present(text)
+}
+
+function readPort(env: Environment, name: string): number | undefined {
+  const text = present(env[name])
+  if (text === undefined) return undefined
+  const port = Number(text)
+  if (/^\d{1,5}$/.test(text) && port >= 1 && port <= portMax) return port
+  throw new LaunchError(`${name} must be a port number from 1 to ${portMax}.`)
+}
+
+/** A blank variable counts as unset. */
+export function present(text: string | undefined): string | undefined {
+  const trimmed = text?.trim()
+  return trimmed === '' ? undefined : trimmed
+}

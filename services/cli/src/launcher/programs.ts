@@ -1,0 +1,31 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { ServiceName } from './database-roles.js'
+import { LaunchError } from './launch-error.js'
+
+/** The compiled entry files of a service. */
+export interface ServicePrograms {
+  readonly main: string
+  readonly migrate: string
+}
+
+/** The programs the launcher starts. */
+export type Programs = Readonly<Record<ServiceName, ServicePrograms>>
+
+/** The services of this repository, as built. */
+export function builtPrograms(): Programs {
+  // From services/cli/dist/src/launcher to services/.
+  const built = (path: string): string => fileURLToPath(new URL(`../../../../${path}`, import.meta.url))
+  return {
+    gateway: { main: built('gateway/dist/src/main.js'), migrate: built('gateway/dist/src/migrate.js') },
+    secrets: { main: built('secrets/dist/src/main.js'), migrate: built('secrets/dist/src/migrate.js') }
+  }
+}
+
+/** Throws {@link LaunchError} when something was not built. */
+export function requirePrograms(programs: Programs): void {
+  const all = Object.values(programs).flatMap(({ main, migrate }) => [main, migrate])
+  const missing = all.find((path) => !existsSync(path))
+  if (missing !== undefined)
+    throw new LaunchError(`${missing} is missing: run npm run build in the repository first.`)
+}

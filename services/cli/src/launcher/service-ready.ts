@@ -1,0 +1,54 @@
+import { get } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ChildLog } from './child-log.js'
+import type { Child } from './child-process.js'
+import type { ServiceName } from './database-roles.js'
+import { LaunchError } from './launch-error.js'
+
+const readyMsMax = 60_000
+const probeMsMax = 1_000
+const betweenProbesMs = 50
+const ok = 200
+
+/**
+ * Waits until a service answers its readiness probe.
+ *
+ * Throws {@link LaunchError} when it ends or stays unready. A service that ends during the first start is
+ * not restarted: its settings are wrong, and its own words say which.
+ */
+export async function waitForReady(
+  service: ServiceName,
+  { child, url, log }: { child: Child; url: string; log: ChildLog }
+): Promise<void> {
+  const deadline = performance.now() + readyMsMax
+  while (!(await isReady(url))) {
+    if (child.hasExited()) throw await endedEarly(service, log)
+    if (performance.now() > deadline) {
+      throw new LaunchError(
+        `The ${service} service did not become ready in ${readyMsMax / 1000} s: see ${log.path}.`
+      )
+    }
+    await delay(betweenProbesMs)
+  }
+  // Another program may answer on its port.
+  if (child.hasExited()) throw await endedEarly(service, log)
+}
+
+/** The error for a program that ended during the start, with what it said itself. */
+export async function endedEarly(what: string, log: ChildLog): Promise<LaunchError> {
+  const said = await log.lastSentences()
+  return new LaunchError(
+    `The ${what} stopped while it was starting; see ${log.path}.${said === '' ? '' : `\n${said}`}`
+  )
+}
+
+async function isReady(url: string): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const request = get(`${url}/readyz`, { agent: false, timeout: probeMsMax }, (response) => {
+      response.resume()
+      resolve(response.statusCode === ok)
+    })
+    request.once('timeout', () => request.destroy())
+    request.once('error', () => resolve(false))
+  })
+}

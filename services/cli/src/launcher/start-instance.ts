@@ -1,0 +1,117 @@
+import {
+  createMasterKey,
+  type InstancePaths,
+  onboardInstance,
+  readEnvFile,
+  tighten
+} from '@paperclip/instance'
+import { describeAddress } from './database-client.js'
+import { lockInstance } from './instance-lock.js'
+import type { LaunchContext } from './launch-context.js'
+import { LaunchError } from './launch-error.js'
+import { present, readLaunchSettings } from './launch-settings.js'
+import { findMasterKeyNeed } from './master-key-need.js'
+import { type Databases, openDatabases } from './open-database.js'
+import { requireFreePort } from './port-check.js'
+import { requirePrograms } from './programs.js'
+import { bringsMasterKey, type EnvironmentSources } from './service-environment.js'
+import { migrateServices, serviceUrl, startServices } from './start-services.js'
+import { unknownVariables } from './unknown-variables.js'
+
+/** What an operator must know about a running instance. */
+export interface StartedInstance {
+  readonly url: string
+  readonly paths: InstancePaths
+  /** Where the data lies: a folder, or the address of a database. */
+  readonly data: string
+}
+
+/**
+ * Starts everything of an instance, in order: files, lock, ports, database, keys, migrations, services.
+ *
+ * Checks come before anything is started. A master key is made last of all files, when the database can
+ * say that it needs no other. Throws {@link LaunchError} and its kin.
+ */
+export async function startInstance(context: LaunchContext): Promise<StartedInstance> {
+  requirePrograms(context.programs)
+  for (const { name, nearest } of unknownVariables(context.env)) {
+    context.report(
+      `warning: nothing reads ${name}${nearest === undefined ? '' : `; did you mean ${nearest}?`}`
+    )
+  }
+  const settings = await readLaunchSettings(context.env)
+  const { paths } = settings
+  const { tightened, loose } = await onboardInstance(paths, { mayCreateMasterKey: false })
+  for (const path of tightened) context.report(`warning: others could read ${path}; now they cannot`)
+  for (const path of loose)
+    context.report(`warning: others can read ${path}, and its mode could not be changed`)
+  context.lock = await lockInstance(paths)
+  context.paths = paths
+  await requireFreePort(settings.gateway, { variable: 'PORT', service: 'gateway' })
+  await requireFreePort(settings.secrets, { variable: 'PAPERCLIP_SECRETS_PORT', service: 'secrets service' })
+  const generated = await readEnvFile(paths.env)
+  const databases = await openDatabases(context, { settings, generated })
+  warnAbout(context, databases)
+  if (!bringsMasterKey(context.env)) await ensureMasterKey(paths, databases.secrets.migrationUrl)
+  return await startPrograms(context, { env: context.env, settings, generated, databases })
+}
+
+async function startPrograms(context: LaunchContext, sources: EnvironmentSources): Promise<StartedInstance> {
+  const { settings, databases } = sources
+  await migrateServices(context, sources)
+  await startServices(context, sources)
+  await recordRuntime(context, sources)
+  const data = context.server?.dataDir ?? describeAddress(databases.secrets.url)
+  return {
+    url: present(context.env.PAPERCLIP_PUBLIC_URL) ?? serviceUrl('gateway', sources),
+    paths: settings.paths,
+    data
+  }
+}
+
+function warnAbout(context: LaunchContext, { gateway, secrets }: Databases): void {
+  for (const { warning } of [secrets, gateway]) if (warning !== null) context.report(`warning: ${warning}`)
+}
+
+/**
+ * Makes the master key of a new instance.
+ *
+ * When the database already names master keys, a missing file means a lost one: making another would only
+ * hide that. Throws {@link LaunchError} then, and writes nothing.
+ */
+export async function ensureMasterKey(
+  paths: InstancePaths,
+  databaseUrl: string
+): Promise<'existing' | 'created'> {
+  if ((await tighten(paths.masterKey)) !== 'absent') return 'existing'
+  const { keyIds } = await findMasterKeyNeed(databaseUrl)
+  if (keyIds.length > 0) {
+    throw new LaunchError(
+      `The stored secrets need the master key ${keyIds.join(', ')}, but ${paths.masterKey} does not exist: restore that file from a backup.`
+    )
+  }
+  return (await createMasterKey(paths)) ? 'created' : 'existing'
+}
+
+async function recordRuntime(context: LaunchContext, sources: EnvironmentSources): Promise<void> {
+  const { settings, databases } = sources
+  const { server, children } = context
+  const describe = (service: 'gateway' | 'secrets') => ({
+    pid: children[service]?.pid ?? null,
+    port: settings[service].port,
+    url: serviceUrl(service, sources)
+  })
+  await context.saveRuntime(() => ({
+    version: 1,
+    launcherPid: process.pid,
+    startedAt: new Date().toISOString(),
+    gateway: describe('gateway'),
+    secrets: describe('secrets'),
+    database: {
+      embedded: server !== undefined,
+      address: describeAddress(databases.secrets.url),
+      pid: server?.pid ?? null,
+      dataDir: server?.dataDir ?? null
+    }
+  }))
+}
