@@ -43,6 +43,7 @@ export const problems = {
   binding_missing: { status: 422, title: 'The secret is not bound to this target.' },
   integrity_failure: { status: 422, title: 'A stored value failed its integrity check.' },
   env_invalid: { status: 422, title: 'The environment is not valid.' },
+  export_too_large: { status: 422, title: 'The export is too large.' },
   env_too_large: { status: 422, title: 'The environment is too large.' },
   resolve_failed: { status: 422, title: 'The environment could not be resolved.' },
   project_invalid: { status: 422, title: 'The project does not belong here.' },

@@ -12,6 +12,19 @@ import { answerWithProblems, type ErrorClassifier } from './problem-handler.js'
 import { logRequests } from './request-log.js'
 import { validateStrictly } from './validation.js'
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The body as it came, for whoever must check a digest. */
+    bodyBytes: Buffer | null
+    /** Who called, for the log; set by authentication. */
+    actorId: string | null
+  }
+  interface FastifyContextConfig {
+    /** No request line: probes come every second. */
+    quiet?: boolean
+  }
+}
+
 interface ServerOptions {
   logger: Logger
   /** The private hop carries memberships in a header; the outside has no such need. */

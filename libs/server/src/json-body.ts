@@ -1,13 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AppError } from './app-error.js'
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** The body as it came, for whoever must check a digest. */
-    bodyBytes: Buffer | null
-  }
-}
-
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const mediaType = /^application\/json(?:[ \t]*;[ \t]*charset="?utf-8"?)?$/i
 const surrogateEscape = /\\u[dD][89a-fA-F]/

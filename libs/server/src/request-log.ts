@@ -1,13 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { type DestinationStream, destination, type Logger, pino } from 'pino'
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Who called, for the log; set by authentication. */
-    actorId: string | null
-  }
-}
-
 /** Backstop only: nothing on purpose logs these. Paths are pino's, and case-sensitive. */
 const redactedPaths = [
   'authorization',
@@ -59,11 +52,4 @@ export function logRequests(app: FastifyInstance): void {
       ms: Math.round(reply.elapsedTime * 10) / 10
     })
   })
-}
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** No request line: probes come every second. */
-    quiet?: boolean
-  }
 }

@@ -1,0 +1,164 @@
+import { createSecretKey } from 'node:crypto'
+import { chmodSync, statSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { connect, type Database, expectSchemaVersion } from '@paperclip/db'
+import { type CursorCodec, createCursorCodec } from '@paperclip/server'
+import {
+  createNonceMemory,
+  createVerifierKeyring,
+  type NonceMemory,
+  type VerifierKeyring
+} from '@paperclip/signing'
+import type { Logger } from 'pino'
+import type { Config, Secrets } from './config.js'
+import { parseMasterKey } from './crypto/master-key.js'
+import type { SecretsDatabase } from './database.js'
+import { createEnvironmentService, type EnvironmentService } from './environment/environment-service.js'
+import { type Housekeeping, startHousekeeping } from './housekeeping.js'
+import { createCompanyKeyring } from './keyring/company-keyring.js'
+import { getCursorKey } from './keyring/keyring-store.js'
+import { type MasterKeyring, openMasterKeyring } from './keyring/master-keyring.js'
+import { createOutboxService, type OutboxService } from './outbox/outbox-service.js'
+import { createLocalEncryptedProvider } from './provider/local-encrypted.js'
+import type { ProviderRegistry } from './provider/provider.js'
+import { createResolveRecorder } from './resolve/resolve-recorder.js'
+import { createResolveService, type ResolveService } from './resolve/resolve-service.js'
+import { createRevealService, type RevealService } from './resolve/reveal-service.js'
+import { createSecretService, type SecretService } from './secret/secret-service.js'
+
+/** Everything the routes need, made once, closed once. */
+export interface Deps {
+  readonly config: Config
+  readonly logger: Logger
+  readonly database: Database<SecretsDatabase>
+  readonly keyring: VerifierKeyring
+  readonly nonces: NonceMemory
+  readonly cursors: CursorCodec
+  readonly masterKeys: MasterKeyring
+  readonly providers: ProviderRegistry
+  readonly secrets: SecretService
+  readonly environments: EnvironmentService
+  readonly resolves: ResolveService
+  readonly reveals: RevealService
+  readonly outbox: OutboxService
+  readonly warnings: readonly string[]
+  close(): Promise<void>
+}
+
+const migrations = fileURLToPath(new URL('../../migrations', import.meta.url))
+
+/** Limits of ordinary statements. */
+const ordinary = {
+  poolMax: 10,
+  statementTimeoutMs: 5_000,
+  lockTimeoutMs: 2_000,
+  idleInTransactionTimeoutMs: 10_000,
+  connectionTimeoutMs: 1_000,
+  queryTimeoutMs: 6_000
+}
+
+/**
+ * Limits of the resolve path: a record that cannot be written in time must answer 503 within a second. Plans are
+ * generic and by index: one first made on an empty table would keep a sequential scan after it has filled.
+ */
+const hot = {
+  poolMax: 2,
+  statementTimeoutMs: 600,
+  lockTimeoutMs: 200,
+  idleInTransactionTimeoutMs: 5_000,
+  connectionTimeoutMs: 300,
+  queryTimeoutMs: 700,
+  settings: { plan_cache_mode: 'force_generic_plan', jit: 'off', enable_seqscan: 'off' }
+}
+
+/** 30 s of metadata reads at several thousand a second. */
+const noncesMax = 300_000
+
+/** Waits for the database and its schema, then opens keys and makes the services. */
+export async function createDeps(config: Config, secrets: Secrets, logger: Logger): Promise<Deps> {
+  const onError = (error: Error) => logger.warn({ code: codeOf(error) }, 'a database connection was lost')
+  const base = { url: secrets.databaseUrl.reveal(), schema: 'secrets', onError }
+  const keyring = createVerifierKeyring(config.internalKeysFile, {
+    nowMs: Date.now,
+    onReload: (event) =>
+      logger.info({ outcome: event.outcome, path: event.path }, 'internal keys were read again')
+  })
+  const warnings = tightenKeyFile(config.masterKeyFile)
+  const configured = configuredKeys(config, secrets)
+  const database = connect<SecretsDatabase>({ ...base, ...ordinary, applicationName: 'paperclip-secrets' })
+  const hotDatabase = connect<SecretsDatabase>({
+    ...base,
+    ...hot,
+    applicationName: 'paperclip-secrets-resolve'
+  })
+  const { db } = database
+  try {
+    await expectSchemaVersion(db, { schema: 'secrets', folder: migrations })
+    const masterKeys = await openMasterKeyring(db, configured)
+    const companyKeys = createCompanyKeyring(db, masterKeys)
+    const local = createLocalEncryptedProvider(companyKeys)
+    const providers: ProviderRegistry = { find: (id) => (id === 'local_encrypted' ? local : undefined) }
+    const housekeeping: Housekeeping = startHousekeeping(db, logger)
+    const onResolved = housekeeping.noteResolved
+    const recorder = createResolveRecorder(hotDatabase.pool, (error) =>
+      logger.warn({ code: codeOf(error) }, 'an access could not be recorded')
+    )
+    return {
+      config,
+      logger,
+      database,
+      keyring,
+      nonces: createNonceMemory({ entriesMax: noncesMax }),
+      cursors: createCursorCodec(createSecretKey(await getCursorKey(db))),
+      masterKeys,
+      providers,
+      secrets: createSecretService({ db, providers, defaultProvider: config.defaultProvider }),
+      environments: createEnvironmentService({ db, companyKeys, strictMode: config.strictMode }),
+      resolves: createResolveService({
+        db,
+        recorder,
+        providers,
+        companyKeys,
+        onResolved,
+        onIntegrityFailure: (facts) => logger.error(facts, 'stored data does not verify')
+      }),
+      reveals: createRevealService({ db, pool: hotDatabase.pool, providers, onResolved }),
+      outbox: createOutboxService(db),
+      warnings,
+      async close() {
+        await housekeeping.stop()
+        await Promise.all([database.close(), hotDatabase.close()])
+      }
+    }
+  } catch (error) {
+    await Promise.all([database.close(), hotDatabase.close()])
+    throw error
+  }
+}
+
+function configuredKeys(config: Config, { masterKey, previousMasterKey }: Secrets) {
+  const source = config.masterKeySource
+  const keys = [{ source, key: parseMasterKey(masterKey.reveal(), { source }) }]
+  if (previousMasterKey === null) return keys
+  const previous = 'PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS'
+  return [
+    ...keys,
+    { source: previous, key: parseMasterKey(previousMasterKey.reveal(), { source: previous }) }
+  ]
+}
+
+/** A key file that others may read is tightened; when that fails, health says so. */
+function tightenKeyFile(path: string | null): string[] {
+  if (path === null) return []
+  try {
+    const mode = statSync(path).mode & 0o777
+    if ((mode & 0o077) !== 0) chmodSync(path, 0o600)
+    return []
+  } catch {
+    return ['The master key file can be read by others, and its mode could not be tightened to 0600.']
+  }
+}
+
+function codeOf(error: Error): unknown {
+  return (error as { code?: unknown }).code ?? error.name
+}

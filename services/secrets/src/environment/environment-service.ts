@@ -1,0 +1,181 @@
+import {
+  type EnvironmentEntryView,
+  type EnvironmentView,
+  isSensitive,
+  newId,
+  type ProblemEntry,
+  type PutEnvironment,
+  redactionPlaceholder
+} from '@paperclip/contracts'
+import { type Db, type Tx, transaction } from '@paperclip/db'
+import { AppError } from '@paperclip/server'
+import { insertActivity } from '../audit/activity-store.js'
+import type { Caller } from '../auth/caller.js'
+import { listBindings, type Reference, replaceBindings, type Target } from '../binding/binding-store.js'
+import type { CompanyKey } from '../crypto/company-key.js'
+import type { SecretsDatabase } from '../database.js'
+import type { CompanyKeyring } from '../keyring/company-keyring.js'
+import { claimNonce } from '../nonce/nonce-store.js'
+import { type ParsedEnvironment, parseEnvironment, pathOf } from './environment-input.js'
+import {
+  findEnvironment,
+  lockEnvironment,
+  lockReferencedSecrets,
+  updateEnvironment
+} from './environment-store.js'
+import { openPlainValues, sealPlainValues } from './sealed-plain.js'
+
+const attemptsMax = 3
+
+/** The rules of environments. */
+export interface EnvironmentService {
+  get(target: Target): Promise<EnvironmentView>
+  /** Replaces everything or nothing. Throws `env_invalid` with one entry a faulty path. */
+  put(caller: Caller, target: Target, input: PutEnvironment): Promise<EnvironmentView>
+}
+
+/** Makes the service. In strict mode sensitive plain values are refused. */
+export function createEnvironmentService({
+  db,
+  companyKeys,
+  strictMode
+}: {
+  db: Db<SecretsDatabase>
+  companyKeys: CompanyKeyring
+  strictMode: boolean
+}): EnvironmentService {
+  return {
+    async get(target) {
+      const [row, references] = await transaction(
+        db,
+        async (tx) => [await findEnvironment(tx, target), await listBindings(tx, target)] as const,
+        { attemptsMax, isolationLevel: 'repeatable read' }
+      )
+      if (row === undefined) return { env: {} }
+      const plain = new Map<string, string>(Object.entries(JSON.parse(row.plain)))
+      return viewOf(row.names, plain, references)
+    },
+
+    async put(caller, target, input) {
+      const parsed = parseEnvironment(input.env, { strictMode })
+      const companyKey = await companyKeys.forSealing(target.companyId)
+      return transaction(
+        db,
+        async (tx) => {
+          await claimNonce(tx, caller)
+          return replace(tx, { caller, target, parsed, companyKey })
+        },
+        { attemptsMax }
+      )
+    }
+  }
+}
+
+interface Replacement {
+  caller: Caller
+  target: Target
+  parsed: ParsedEnvironment
+  companyKey: CompanyKey
+}
+
+async function replace(
+  tx: Tx<SecretsDatabase>,
+  { caller, target, parsed, companyKey }: Replacement
+): Promise<EnvironmentView> {
+  const { names } = parsed
+  const faults = [...parsed.faults]
+  const stored = await lockEnvironment(tx, target)
+  const former = openPlainValues(stored, { companyKey, target })
+  const values = new Map(parsed.plain)
+  for (const name of parsed.kept) {
+    const value = former.get(name)
+    if (value === undefined) faults.push(placeholderFault(name))
+    else values.set(name, value)
+  }
+  const references = await findReferences(tx, target.companyId, parsed, faults)
+  if (faults.length > 0)
+    throw new AppError('env_invalid', {
+      detail: `${faults.length} ${faults.length === 1 ? 'entry is' : 'entries are'} not valid; nothing was saved.`,
+      errors: faults
+    })
+  const plain = new Map([...values].filter(([name, value]) => !isSensitive(name, value)))
+  const sensitive = new Map([...values].filter(([name, value]) => isSensitive(name, value)))
+  const revision_id = newId()
+  await updateEnvironment(tx, target, {
+    revision_id,
+    names,
+    plain: JSON.stringify(Object.fromEntries(plain)),
+    sealed: sealPlainValues(sensitive, { companyKey, target, revisionId: revision_id })
+  })
+  await replaceBindings(tx, target, references)
+  await insertActivity(tx, caller, {
+    companyId: target.companyId,
+    action: 'env.updated',
+    entityType: target.targetType,
+    entityId: target.targetId,
+    metadata: { entries: names.length, references: references.length }
+  })
+  return viewOf(names, plain, references)
+}
+
+async function findReferences(
+  tx: Tx<SecretsDatabase>,
+  companyId: string,
+  { references }: ParsedEnvironment,
+  faults: ProblemEntry[]
+): Promise<Reference[]> {
+  if (references.length === 0) return []
+  const secrets = await lockReferencedSecrets(tx, companyId, {
+    ids: references.flatMap(({ by }) => ('id' in by ? [by.id] : [])),
+    keys: references.flatMap(({ by }) => ('key' in by ? [by.key] : []))
+  })
+  const byId = new Map(secrets.map((secret) => [secret.id, secret]))
+  const byKey = new Map(secrets.map((secret) => [secret.key, secret]))
+  return references.flatMap(({ name, by, version }) => {
+    const secret = 'id' in by ? byId.get(by.id) : byKey.get(by.key)
+    if (secret === undefined) {
+      // The same words for unknown, deleted and another company's.
+      faults.push({
+        pointer: pathOf(name),
+        code: 'secret_not_found',
+        message: 'no such secret in this company'
+      })
+      return []
+    }
+    if (version !== null && !secret.versions.includes(version)) {
+      faults.push({
+        pointer: pathOf(name),
+        code: 'version_missing',
+        message: `the secret has no version ${version}`
+      })
+      return []
+    }
+    return [{ name, secretId: secret.id, version }]
+  })
+}
+
+function placeholderFault(name: string): ProblemEntry {
+  return {
+    pointer: pathOf(name),
+    code: 'placeholder_unknown',
+    message: 'this is the placeholder of a hidden value, and no value is stored under this name'
+  }
+}
+
+function viewOf(
+  names: readonly string[],
+  plain: ReadonlyMap<string, string>,
+  references: readonly Reference[]
+): EnvironmentView {
+  const byName = new Map(references.map((reference) => [reference.name, reference]))
+  const env: [string, EnvironmentEntryView][] = names.map((name) => {
+    const reference = byName.get(name)
+    if (reference !== undefined)
+      return [
+        name,
+        { type: 'secret_ref', secretId: reference.secretId, version: reference.version ?? 'latest' }
+      ]
+    return [name, { type: 'plain', value: plain.get(name) ?? redactionPlaceholder }]
+  })
+  return { env: Object.fromEntries(env) }
+}

@@ -1,0 +1,59 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type ComponentState, getSecretsHealth } from '@paperclip/contracts'
+import { mount } from '@paperclip/server'
+import { prefix } from '../prefix.js'
+import type { SecretProvider } from '../provider/provider.js'
+
+interface Deps {
+  version: string
+  strictMode: boolean
+  warnings: readonly string[]
+  /** Resolves when the database answers. */
+  pingDatabase: () => Promise<void>
+  masterKeyId: string
+  defaultProvider: SecretProvider | undefined
+}
+
+/** How this service is, for the gateway and for doctor; the provider check seals and opens a canary. */
+export const healthRoutes: FastifyPluginAsyncTypebox<Deps> = async (app, deps) => {
+  app.route({
+    ...mount(prefix, getSecretsHealth),
+    handler: async () => {
+      const database = await stateOf(deps.pingDatabase, 'database_unavailable')
+      const { defaultProvider } = deps
+      const provider: ComponentState =
+        defaultProvider === undefined
+          ? {
+              status: 'degraded',
+              code: 'provider_unsupported',
+              message: 'The default provider cannot be used yet.'
+            }
+          : await stateOf(() => defaultProvider.checkHealth(), 'provider_failed')
+      return {
+        status: worstOf([database.status, provider.status]),
+        version: deps.version,
+        strictMode: deps.strictMode,
+        warnings: [...deps.warnings],
+        components: {
+          database,
+          masterKey: { status: 'ok' as const, message: `master key ${deps.masterKeyId} wraps company keys` },
+          provider
+        }
+      }
+    }
+  })
+}
+
+function worstOf(states: readonly ComponentState['status'][]): ComponentState['status'] {
+  if (states.includes('unhealthy')) return 'unhealthy'
+  return states.includes('degraded') ? 'degraded' : 'ok'
+}
+
+async function stateOf(check: () => Promise<void>, code: string): Promise<ComponentState> {
+  try {
+    await check()
+    return { status: 'ok' }
+  } catch {
+    return { status: 'unhealthy', code }
+  }
+}

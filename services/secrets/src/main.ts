@@ -1,0 +1,29 @@
+/** The secrets service as a process. */
+import { createLogger, run, unknownVariables } from '@paperclip/server'
+import { buildApp } from './app.js'
+import { loadConfig } from './config.js'
+import { createDeps } from './deps.js'
+
+const parentFd = Number(process.env.PAPERCLIP_PARENT_FD) || null
+
+await run(
+  async () => {
+    const { config, secrets } = loadConfig(process.env)
+    const logger = createLogger({ service: 'secrets', level: config.logLevel })
+    for (const { name, nearest } of unknownVariables(process.env))
+      logger.warn({ name, nearest }, 'nothing reads this variable')
+    const deps = await createDeps(config, secrets, logger)
+    const app = await buildApp(deps)
+    await app.listen({ host: config.host, port: config.port })
+    process.on('SIGHUP', () => deps.keyring.reload())
+    logger.info({ config }, 'secrets service is ready')
+    return {
+      logger,
+      async stop() {
+        await app.close()
+        await deps.close()
+      }
+    }
+  },
+  { parentFd, stderr: process.stderr }
+)

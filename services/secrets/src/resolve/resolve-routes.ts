@@ -1,0 +1,118 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import {
+  type ActorContext,
+  problemOf,
+  type ResolveItem,
+  resolveBatch,
+  resolveEnvironment,
+  resolveFramesMediaType,
+  resolveIdOf,
+  resolveRunEnvironment
+} from '@paperclip/contracts'
+import { AppError, mount } from '@paperclip/server'
+import type { FastifyReply } from 'fastify'
+import { type Caller, openerOf, principalOf } from '../auth/caller.js'
+import { prefix } from '../prefix.js'
+import type { ResolveService } from './resolve-service.js'
+import type { ResolveRequest } from './resolve-store.js'
+
+/** The routes that reveal whole environments. Nothing here is cached, and no reply may be. */
+export const resolveRoutes: FastifyPluginAsyncTypebox<{ resolves: ResolveService }> = async (
+  app,
+  { resolves }
+) => {
+  app.route({
+    ...mount(prefix, resolveEnvironment),
+    handler: async ({ caller, params: { companyId }, body }, reply) => {
+      const target = {
+        companyId,
+        targetType: body.targetType,
+        targetId: body.targetId.toLowerCase(),
+        projectId: body.projectId?.toLowerCase() ?? null,
+        runId: body.runId?.toLowerCase() ?? null
+      }
+      return sendJson(reply, await resolves.resolve({ ...askedBy(caller), ...target }))
+    }
+  })
+
+  app.route({
+    ...mount(prefix, resolveRunEnvironment),
+    handler: async ({ caller }, reply) => {
+      const { agentId, companyId, projectId, runId } = runOf(caller.actor)
+      const target = { companyId, targetType: 'agent', targetId: agentId, projectId, runId } as const
+      return sendJson(reply, await resolves.resolve({ ...askedBy(caller), ...target }))
+    }
+  })
+
+  app.route({
+    ...mount(prefix, resolveBatch),
+    handler: async ({ body }, reply) => {
+      const frames = await Promise.all(body.items.map((item) => frameOf(resolves, item)))
+      return reply
+        .header('content-type', resolveFramesMediaType)
+        .header('cache-control', 'no-store')
+        .serializer((payload: string) => payload)
+        .send(frames.join(''))
+    }
+  })
+}
+
+/** The run that a run token stands for. */
+export function runOf(actor: ActorContext): {
+  companyId: string
+  agentId: string
+  projectId: string | null
+  runId: string
+} {
+  const { companyId, agentId, projectId, runId } = actor
+  if (companyId === null || agentId === null || runId === null) throw new AppError('forbidden')
+  return { companyId, agentId, projectId, runId }
+}
+
+/** Who asks, and the id that makes a replay of this very request fail. */
+export function askedBy(
+  caller: Caller
+): Pick<ResolveRequest, 'resolveId' | 'requestId' | 'actorType' | 'actorId' | 'openedBy'> {
+  const { type, id } = principalOf(caller)
+  const nonce = Buffer.from(caller.nonce.nonce, 'base64url')
+  return {
+    resolveId: resolveIdOf(nonce, caller.nonce.createdMs),
+    requestId: caller.actor.requestId,
+    actorType: type,
+    actorId: id,
+    openedBy: openerOf(caller)
+  }
+}
+
+function sendJson(reply: FastifyReply, text: string): FastifyReply {
+  return reply
+    .header('content-type', 'application/json; charset=utf-8')
+    .header('cache-control', 'no-store')
+    .serializer((payload: string) => payload)
+    .send(text)
+}
+
+async function frameOf(resolves: ResolveService, item: ResolveItem): Promise<string> {
+  try {
+    const text = await resolves.resolve({
+      ...item,
+      targetType: 'agent',
+      targetId: item.agentId,
+      actorType: 'agent',
+      actorId: item.agentId
+    })
+    return frame(200, text)
+  } catch (error) {
+    const problem = error instanceof AppError ? error : new AppError('internal_error', { cause: error })
+    const body = problemOf(problem.code, {
+      detail: problem.message,
+      requestId: item.requestId,
+      errors: problem.errors
+    })
+    return frame(problem.status, JSON.stringify(body))
+  }
+}
+
+function frame(status: number, body: string): string {
+  return `${status} ${Buffer.byteLength(body)}\n${body}`
+}

@@ -1,0 +1,90 @@
+import {
+  type CreateSecret,
+  isInfraSecretName,
+  limits,
+  type ProviderId,
+  type RotateSecret,
+  redactionPlaceholder,
+  slugOf
+} from '@paperclip/contracts'
+import { AppError } from '@paperclip/server'
+
+/** A new secret whose members fit together. */
+export interface NewSecret {
+  readonly name: string
+  readonly key: string
+  readonly description: string | null
+  readonly provider: ProviderId
+  readonly value: Buffer
+}
+
+/** Checks a create body beyond its schema. Throws the problem of the first fault, never with the value. */
+export function checkNewSecret(input: CreateSecret, defaultProvider: ProviderId): NewSecret {
+  const name = input.name.trim()
+  if (name === '') throw invalid('/name', 'must not be blank')
+  const external = input.managedMode === 'external_reference'
+  if (external && input.value !== undefined) throw invalid('/value', 'does not go with an external reference')
+  if (external && input.externalRef === undefined) throw invalid('/externalRef', 'is required')
+  if (!external && input.externalRef !== undefined)
+    throw invalid('/externalRef', 'goes only with managedMode external_reference')
+  if (!external && input.providerVersionRef != null)
+    throw invalid('/providerVersionRef', 'goes only with managedMode external_reference')
+  if (!external && input.value === undefined) throw invalid('/value', 'is required')
+  requireNoVault(input.providerConfigId)
+  const provider = input.provider ?? defaultProvider
+  if (provider !== 'local_encrypted')
+    throw new AppError('provider_unsupported', { detail: `The provider ${provider} cannot be used yet.` })
+  if (external) throw noExternalReferences()
+  const key = input.key?.toLowerCase() ?? slugOf(name)
+  if (key === '')
+    throw new AppError('key_required', {
+      detail: 'key required: no key can be made from this name. Send "key" too.'
+    })
+  for (const text of [name, key])
+    if (isInfraSecretName(text))
+      throw new AppError('infra_secret', {
+        detail: `${text} is a secret of the deployment itself. Keep it where the deployment is configured; company secrets are for what agents use.`
+      })
+  const value = valueBytes(input.value ?? '')
+  if (value.toString().trim() === '')
+    throw new AppError('value_blank', { detail: 'The value is empty or only white space.' })
+  return { name, key, description: input.description?.trim() || null, provider, value }
+}
+
+/** Checks a rotate body for a secret of a local provider and gives the new value's bytes. */
+export function checkRotation(input: RotateSecret): Buffer {
+  if (input.externalRef !== undefined || input.providerVersionRef != null) throw noExternalReferences()
+  requireNoVault(input.providerConfigId)
+  if (input.value === undefined) throw invalid('/value', 'is required: send the new value')
+  const value = valueBytes(input.value)
+  if (value.toString().trim() === '') throw invalid('/value', 'must not be blank')
+  return value
+}
+
+function valueBytes(text: string): Buffer {
+  if (text.trim() === redactionPlaceholder)
+    throw new AppError('value_placeholder', {
+      detail: 'This is the placeholder that replies show instead of a value. Send the value itself.'
+    })
+  const bytes = Buffer.from(text, 'utf8')
+  if (bytes.length > limits.valueBytesMax)
+    throw invalid('/value', `must be at most ${limits.valueBytesMax} bytes of UTF-8`)
+  return bytes
+}
+
+function requireNoVault(providerConfigId: string | null | undefined): void {
+  if (providerConfigId != null) throw new AppError('vault_not_found')
+}
+
+function noExternalReferences(): AppError {
+  return new AppError('external_ref_unsupported', {
+    detail: 'The provider local_encrypted holds values itself and has no external references.'
+  })
+}
+
+function invalid(pointer: string, message: string): AppError {
+  return new AppError('invalid_request', {
+    detail: `Body member "${pointer}" ${message}.`,
+    errors: [{ pointer, message }]
+  })
+}

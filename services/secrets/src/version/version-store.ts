@@ -1,0 +1,81 @@
+import type { Db, Tx } from '@paperclip/db'
+import { type Selectable, sql } from 'kysely'
+import type { SecretsDatabase, VersionTable } from '../database.js'
+import type { StoredVersion, ValuePlace } from '../provider/provider.js'
+
+/** A version as it is listed: never its sealed bytes. */
+export type VersionRow = Pick<
+  Selectable<VersionTable>,
+  'version' | 'status' | 'created_at' | 'created_by_user_id' | 'created_by_agent_id' | 'provider_version_ref'
+>
+
+interface NewVersion {
+  place: ValuePlace
+  version: number
+  stored: StoredVersion
+  author: { created_by_user_id: string | null; created_by_agent_id: string | null }
+}
+
+/** Adds a version as the current one; the former one must have been retired in this transaction. */
+export async function insertVersion(
+  tx: Tx<SecretsDatabase>,
+  { place, version, stored, author }: NewVersion
+): Promise<void> {
+  await tx
+    .insertInto('company_secret_versions')
+    .values({
+      id: place.versionId,
+      company_id: place.companyId,
+      secret_id: place.secretId,
+      version,
+      status: 'current',
+      sealed: stored.sealed,
+      fingerprint: null,
+      provider_version_ref: stored.providerVersionRef,
+      ...author
+    })
+    .execute()
+}
+
+/** Makes the current version a previous one; one that was disabled stays so. */
+export async function retireCurrentVersion(
+  tx: Tx<SecretsDatabase>,
+  { companyId, secretId }: Pick<ValuePlace, 'companyId' | 'secretId'>
+): Promise<void> {
+  await sql`
+    update company_secret_versions set status = 'previous'
+    where company_id = ${companyId} and secret_id = ${secretId} and status = 'current'`.execute(tx)
+}
+
+/** Removes the material of every version for good; the rows stay as history. */
+export async function destroyVersions(
+  tx: Tx<SecretsDatabase>,
+  { companyId, secretId }: Pick<ValuePlace, 'companyId' | 'secretId'>
+): Promise<void> {
+  await sql`
+    update company_secret_versions set status = 'destroyed', sealed = null, fingerprint = null
+    where company_id = ${companyId} and secret_id = ${secretId} and version is not null`.execute(tx)
+}
+
+/** One page of a secret's versions, newest first. Served by the unique index on secret and version. */
+export function listVersions(
+  db: Db<SecretsDatabase>,
+  { companyId, secretId }: Pick<ValuePlace, 'companyId' | 'secretId'>,
+  { after, rowsMax }: { after: number | null; rowsMax: number }
+): Promise<VersionRow[]> {
+  let query = db
+    .selectFrom('company_secret_versions')
+    .select([
+      'version',
+      'status',
+      'created_at',
+      'created_by_user_id',
+      'created_by_agent_id',
+      'provider_version_ref'
+    ])
+    .where('company_id', '=', companyId)
+    .where('secret_id', '=', secretId)
+    .where('version', 'is not', null)
+  if (after !== null) query = query.where('version', '<', after)
+  return query.orderBy('version', 'desc').limit(rowsMax).execute()
+}
