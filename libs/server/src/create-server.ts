@@ -4,7 +4,13 @@ import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import underPressure from '@fastify/under-pressure'
 import { limits, problemOf } from '@paperclip/contracts'
-import { type FastifyBaseLogger, type FastifyInstance, fastify, type RawServerDefault } from 'fastify'
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  fastify,
+  LogController,
+  type RawServerDefault
+} from 'fastify'
 import type { Logger } from 'pino'
 import { AppError } from './app-error.js'
 import { acceptJsonOnly } from './json-body.js'
@@ -59,7 +65,9 @@ export type Server = FastifyInstance<
 export async function createServer(options: ServerOptions): Promise<Server> {
   const app = fastify({
     loggerInstance: options.logger as FastifyBaseLogger,
-    disableRequestLogging: true,
+    // One line of our own a request, and no child logger each: lines carry the request's id themselves.
+    logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: (parent) => parent,
     genReqId: () => randomUUID(),
     requestIdHeader: false,
     bodyLimit: limits.bodyBytesMax,

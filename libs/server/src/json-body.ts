@@ -1,3 +1,4 @@
+import { isUuid } from '@paperclip/contracts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AppError } from './app-error.js'
 
@@ -39,7 +40,18 @@ export function acceptJsonOnly(app: FastifyInstance): void {
       else done(null, value)
     })
   })
-  app.addHook('preValidation', async (request) => fillOrRefuseBody(request))
+  app.addHook('preValidation', (request, _reply, done) => {
+    try {
+      fillOrRefuseBody(request)
+      done()
+    } catch (error) {
+      done(error as Error)
+    }
+  })
+  app.addHook('onRequest', (request, _reply, done) => {
+    lowerCaseIds(request.params as Record<string, string>)
+    done()
+  })
 }
 
 function fillOrRefuseBody(request: FastifyRequest): void {
@@ -53,6 +65,14 @@ function fillOrRefuseBody(request: FastifyRequest): void {
     throw new AppError('invalid_request', { detail: 'This route takes no body.' })
   }
   if (request.body === undefined && !schema.required?.length && !schema.minProperties) request.body = {}
+}
+
+/** An id in a path may be written in either case; rows, roles and signatures know the lower one. */
+function lowerCaseIds(params: Record<string, string>): void {
+  for (const name in params) {
+    const value = params[name]
+    if (isUuid(value)) params[name] = value.toLowerCase()
+  }
 }
 
 function isWellFormed(value: unknown): boolean {
