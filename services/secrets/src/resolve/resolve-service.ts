@@ -40,21 +40,44 @@ export function createResolveService(deps: ResolveServiceDeps): ResolveService {
     async resolve(request) {
       const rows = await deps.recorder.submit(request)
       refuseFaulty(rows)
-      const opened = await Promise.all(rows.map((row) => openRow(deps, request, row)))
-      const faults = opened.filter((outcome): outcome is OpenFault => outcome instanceof OpenFault)
-      if (faults.length > 0) throw await followUp(deps, request, rows, faults)
-      const variables = opened.flatMap((outcome) => (outcome instanceof OpenFault ? [] : outcome))
+      const variables = await openAll(deps, request, rows)
       const reply = formatReply(variables)
-      if (Buffer.byteLength(reply) > limits.resolvedEnvironmentBytesMax) {
-        const tooLarge = rows.map((row) => new OpenFault(row, 'env_too_large'))
-        await followUp(deps, request, rows, tooLarge)
-        throw new AppError('env_too_large', { detail: 'All values together are larger than 4 MiB.' })
-      }
+      if (reply.length > limits.resolvedEnvironmentBytesMax / utf8BytesPerUnitMax)
+        await refuseTooLarge(deps, { request, rows, reply })
       const stale = rows.filter((row) => row.stale)
       if (stale.length > 0) deps.onResolved(stale.map((row) => row.place_id))
       return reply
     }
   }
+}
+
+/** A UTF-16 unit takes at most this many bytes of UTF-8: most replies need no counting. */
+const utf8BytesPerUnitMax = 3
+
+async function refuseTooLarge(
+  deps: ResolveServiceDeps,
+  { request, rows, reply }: { request: ResolveRequest; rows: readonly ResolveRow[]; reply: string }
+): Promise<void> {
+  if (Buffer.byteLength(reply) <= limits.resolvedEnvironmentBytesMax) return
+  await followUp(deps, { request, rows, faults: rows.map((row) => new OpenFault(row, 'env_too_large')) })
+  throw new AppError('env_too_large', { detail: 'All values together are larger than 4 MiB.' })
+}
+
+/** Opens every row, without waiting where no provider must; one fault refuses them all. */
+async function openAll(
+  deps: ResolveServiceDeps,
+  request: ResolveRequest,
+  rows: readonly ResolveRow[]
+): Promise<RevealedVariable[]> {
+  const variables: RevealedVariable[] = []
+  const faults: OpenFault[] = []
+  const openings = rows.map((row) => openRow(deps, request, row))
+  for (const opened of isSettled(openings) ? openings : await Promise.all(openings)) {
+    if (opened instanceof OpenFault) faults.push(opened)
+    else variables.push(...opened)
+  }
+  if (faults.length > 0) throw await followUp(deps, { request, rows, faults })
+  return variables
 }
 
 /** Why one row could not be opened. */
@@ -70,8 +93,8 @@ class OpenFault {
 
 /** One binding that is not in order refuses them all, before any provider is asked. */
 function refuseFaulty(rows: readonly ResolveRow[]): void {
-  const errors = rows.flatMap((row) => (row.code === null ? [] : [entryOf(row, row.code)]))
-  if (errors.length > 0) throw worstOf(errors)
+  if (rows.every((row) => row.code === null)) return
+  throw worstOf(rows.flatMap((row) => (row.code === null ? [] : [entryOf(row, row.code)])))
 }
 
 function entryOf(row: ResolveRow, code: ProblemCode): ProblemEntry & { code: ProblemCode } {
@@ -89,25 +112,46 @@ function worstOf(errors: readonly (ProblemEntry & { code: ProblemCode })[]): App
   })
 }
 
-async function openRow(
+type Opened = RevealedVariable[] | OpenFault
+
+function isSettled(openings: (Opened | Promise<Opened>)[]): openings is Opened[] {
+  return !openings.some((opening) => opening instanceof Promise)
+}
+
+function openRow(
   deps: ResolveServiceDeps,
   { companyId }: ResolveRequest,
   row: ResolveRow
-): Promise<RevealedVariable[] | OpenFault> {
+): Opened | Promise<Opened> {
   try {
-    if (row.ordinal < 0) return await openPlain(deps.companyKeys, companyId, row)
+    if (row.ordinal < 0)
+      return openPlain(deps.companyKeys, companyId, row).catch((error: unknown) => faultOf(row, error))
     const provider = deps.providers.find(row.provider)
     if (provider === undefined) return new OpenFault(row, 'provider_unsupported')
     const place = { companyId, secretId: row.place_id, versionId: row.version_id }
-    const stored = { sealed: row.sealed, providerVersionRef: row.provider_version_ref }
-    const opened = provider.readVersion(place, stored)
-    const value = opened instanceof Promise ? await opened : opened
-    return [{ name: row.config_path.slice(4), target: row.target_type, value: value.toString(), secret: row }]
+    const opened = provider.readVersion(place, {
+      sealed: row.sealed,
+      providerVersionRef: row.provider_version_ref
+    })
+    if (!(opened instanceof Promise)) return [revealed(row, opened)]
+    return opened.then(
+      (value) => [revealed(row, value)],
+      (error: unknown) => faultOf(row, error)
+    )
   } catch (error) {
-    if (error instanceof IntegrityError) return new OpenFault(row, 'integrity_failure')
-    if (error instanceof AppError) return new OpenFault(row, error.code)
-    throw error
+    return faultOf(row, error)
   }
+}
+
+function revealed(row: ResolveRow, value: Buffer): RevealedVariable {
+  return { name: row.config_path.slice(4), target: row.target_type, value: value.toString(), secret: row }
+}
+
+/** What a provider refused, or stored data that does not verify, belongs to its row; all else is ours. */
+function faultOf(row: ResolveRow, error: unknown): OpenFault {
+  if (error instanceof IntegrityError) return new OpenFault(row, 'integrity_failure')
+  if (error instanceof AppError) return new OpenFault(row, error.code)
+  throw error
 }
 
 async function openPlain(
@@ -127,10 +171,13 @@ async function openPlain(
 /** Records that announced values did not leave after all, and gives the problem to answer with. */
 async function followUp(
   deps: ResolveServiceDeps,
-  { companyId, resolveId }: ResolveRequest,
-  rows: readonly ResolveRow[],
-  faults: readonly OpenFault[]
+  {
+    request,
+    rows,
+    faults
+  }: { request: ResolveRequest; rows: readonly ResolveRow[]; faults: readonly OpenFault[] }
 ): Promise<AppError> {
+  const { companyId, resolveId } = request
   const codes = new Map(faults.map(({ row, code }) => [row, code]))
   const followUpId = newResolveId()
   const followUps = rows
