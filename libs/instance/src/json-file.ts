@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { InstanceError, systemCode } from './instance-error.js'
 
+/** The second: something above the file is not a folder. */
+const absentCodes = new Set(['ENOENT', 'ENOTDIR'])
+
 /**
  * Reads a JSON object from a file; undefined when there is no such file.
  *
@@ -9,7 +12,7 @@ import { InstanceError, systemCode } from './instance-error.js'
  */
 export async function readJsonObject(path: string): Promise<Record<string, unknown> | undefined> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT') return undefined
+    if (absentCodes.has(systemCode(error) ?? '')) return undefined
     throw new InstanceError(`${path} cannot be read: start as the user who owns it.`, { cause: error })
   })
   if (text === undefined) return undefined

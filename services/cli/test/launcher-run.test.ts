@@ -197,7 +197,7 @@ t.test('a signal in the middle of a start leaves nothing', async (t) => {
   t.equal(launcher.output().stdout, '')
 })
 
-const forNobody = asRoot && (await canEnter(new URL('.', import.meta.url).pathname, nobody))
+const forNobody = asRoot && (await canEnter(import.meta.dirname, nobody))
 t.test('an ordinary user runs everything from a home of their own', { skip: !forNobody }, async (t) => {
   const launcher = startLauncher(t, await newHome(t, nobody), nobody)
   const runtime = await launcher.ready()

@@ -167,7 +167,8 @@ async function grantConnect(
   }
 }
 
-async function mayEnter(url: string): Promise<boolean> {
+/** Tells whether the role and password of a URL are accepted; any other failure is thrown. */
+export async function mayEnter(url: string): Promise<boolean> {
   try {
     return await withClient(url, async () => true)
   } catch (error) {

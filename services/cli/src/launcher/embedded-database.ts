@@ -7,7 +7,8 @@ import { LaunchError } from './launch-error.js'
 /** The database of the product in the embedded server. */
 export const embeddedDatabaseName = 'paperclip'
 
-const superuser = 'postgres'
+/** The role that the embedded server is made with. */
+export const embeddedSuperuser = 'postgres'
 /** Short, because the whole instance has 5 s to stop; what it does not finish is recovered at the next start. */
 const fastStopMsMax = 800
 
@@ -26,7 +27,7 @@ export async function startEmbedded(
   const serverUser = await resolveServerUser({ name: user })
   const server = await startPostgres({
     dataDir: await chooseDataDir({ instanceDir: paths.instanceDir, user: serverUser }),
-    ...{ superuser, password, user, port, fastStopMsMax },
+    ...{ superuser: embeddedSuperuser, password, user, port, fastStopMsMax },
     log: join(paths.logsDir, 'postgres.log'),
     // Root keeps its copy where every server user can enter; anyone else keeps everything in one place.
     cacheDir: serverUser.switched ? undefined : join(paths.home, 'cache')

@@ -1,14 +1,8 @@
-import {
-  createMasterKey,
-  type InstancePaths,
-  onboardInstance,
-  readEnvFile,
-  tighten
-} from '@paperclip/instance'
+import { type InstancePaths, onboardInstance, readEnvFile } from '@paperclip/instance'
 import { describeAddress } from './database-client.js'
+import { ensureMasterKey } from './ensure-master-key.js'
 import { lockInstance } from './instance-lock.js'
 import type { LaunchContext } from './launch-context.js'
-import { LaunchError } from './launch-error.js'
 import { present, readLaunchSettings } from './launch-settings.js'
 import { findMasterKeyNeed } from './master-key-need.js'
 import { type Databases, openDatabases } from './open-database.js'
@@ -30,7 +24,7 @@ export interface StartedInstance {
  * Starts everything of an instance, in order: files, lock, ports, database, keys, migrations, services.
  *
  * Checks come before anything is started. A master key is made last of all files, when the database can
- * say that it needs no other. Throws {@link LaunchError} and its kin.
+ * say that it needs no other. Throws `LaunchError` and its kin.
  */
 export async function startInstance(context: LaunchContext): Promise<StartedInstance> {
   requirePrograms(context.programs)
@@ -52,7 +46,8 @@ export async function startInstance(context: LaunchContext): Promise<StartedInst
   const generated = await readEnvFile(paths.env)
   const databases = await openDatabases(context, { settings, generated })
   warnAbout(context, databases)
-  if (!bringsMasterKey(context.env)) await ensureMasterKey(paths, databases.secrets.migrationUrl)
+  if (!bringsMasterKey(context.env))
+    await ensureMasterKey(paths, async () => await findMasterKeyNeed(databases.secrets.migrationUrl))
   return await startPrograms(context, { env: context.env, settings, generated, databases })
 }
 
@@ -71,26 +66,6 @@ async function startPrograms(context: LaunchContext, sources: EnvironmentSources
 
 function warnAbout(context: LaunchContext, { gateway, secrets }: Databases): void {
   for (const { warning } of [secrets, gateway]) if (warning !== null) context.report(`warning: ${warning}`)
-}
-
-/**
- * Makes the master key of a new instance.
- *
- * When the database already names master keys, a missing file means a lost one: making another would only
- * hide that. Throws {@link LaunchError} then, and writes nothing.
- */
-export async function ensureMasterKey(
-  paths: InstancePaths,
-  databaseUrl: string
-): Promise<'existing' | 'created'> {
-  if ((await tighten(paths.masterKey)) !== 'absent') return 'existing'
-  const { keyIds } = await findMasterKeyNeed(databaseUrl)
-  if (keyIds.length > 0) {
-    throw new LaunchError(
-      `The stored secrets need the master key ${keyIds.join(', ')}, but ${paths.masterKey} does not exist: restore that file from a backup.`
-    )
-  }
-  return (await createMasterKey(paths)) ? 'created' : 'existing'
 }
 
 async function recordRuntime(context: LaunchContext, sources: EnvironmentSources): Promise<void> {

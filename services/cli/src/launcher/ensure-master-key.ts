@@ -1,0 +1,23 @@
+import { createMasterKey, type InstancePaths, tighten } from '@paperclip/instance'
+import { LaunchError } from './launch-error.js'
+import type { MasterKeyNeed } from './master-key-need.js'
+
+/**
+ * Makes the master key of a new instance.
+ *
+ * When the database already names master keys, a missing file means a lost one: making another would only
+ * hide that. Throws {@link LaunchError} then, and writes nothing. `ask` is called only without a file.
+ */
+export async function ensureMasterKey(
+  paths: InstancePaths,
+  ask: () => Promise<MasterKeyNeed>
+): Promise<'existing' | 'created'> {
+  if ((await tighten(paths.masterKey)) !== 'absent') return 'existing'
+  const { keyIds } = await ask()
+  if (keyIds.length > 0) {
+    throw new LaunchError(
+      `The stored secrets need the master key ${keyIds.join(', ')}, but ${paths.masterKey} does not exist: restore that file from a backup.`
+    )
+  }
+  return (await createMasterKey(paths)) ? 'created' : 'existing'
+}
