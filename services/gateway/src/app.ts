@@ -1,0 +1,112 @@
+/**
+ * The gateway as an app: who stands where, from the outside in. Trusts its deps; promises that nothing is reached
+ * but through the guards of `auth/`. It never listens: `main.ts` does.
+ */
+import helmet from '@fastify/helmet'
+import { isConnectionFailure, isLockTimeout, isStatementTimeout } from '@paperclip/db'
+import { AppError, addProbes, createServer, type ErrorClassifier, type Server } from '@paperclip/server'
+import { agentRoutes } from './agent/agent-routes.js'
+import { agentSelfRoutes } from './agent/agent-self-routes.js'
+import { agentKeyRoutes } from './agent-key/agent-key-routes.js'
+import { addAuth } from './auth/auth-plugin.js'
+import { localOperator } from './auth/authenticate.js'
+import { hostJudge } from './auth/host-guard.js'
+import { ownOrigins } from './auth/origin-guard.js'
+import { companyRoutes } from './company/company-routes.js'
+import type { GatewayConfig } from './config.js'
+import type { Deps } from './deps.js'
+import { healthRoutes } from './health/health-routes.js'
+import { projectRoutes } from './project/project-routes.js'
+import { runRoutes } from './run/run-routes.js'
+import { createRunService } from './run/run-service.js'
+import { addRunTokens, type RunTokens } from './run/run-token.js'
+import { trustProxyOption } from './trust-proxy.js'
+import { resolveRoutes } from './vault/resolve-routes.js'
+import { vaultRoutes } from './vault/vault-routes.js'
+
+/** Enough for a browser's cookies and a bearer; the private hop has its own limit. */
+const headerBytesMax = 16 * 1024
+
+/** Builds the app. */
+export async function buildApp(deps: Deps): Promise<Server> {
+  const { config, logger, paging, db } = deps
+  const app = await createServer({
+    logger,
+    headerBytesMax,
+    trustProxy: trustProxyOption(config.trustProxy),
+    classify: classifyDatabaseError
+  })
+  await app.register(helmet, apiHelmet)
+  const runTokens = await addTokens(app, deps)
+  await addAuth(app, {
+    lookup: deps.lookup,
+    lastUsed: deps.lastUsed,
+    runTokens,
+    implicitActor: config.mode === 'local_trusted' ? localOperator : null,
+    onOverdueRun: deps.runExpiry.wake,
+    isHostAllowed: hostJudge(config),
+    origins: originsOf(app, config)
+  })
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.routeOptions.config.noStore) reply.header('cache-control', 'no-store')
+  })
+  addProbes(app, deps.health.checkReady)
+
+  healthRoutes(app, { health: deps.health, version: deps.version })
+  companyRoutes(app, { companies: deps.companies, paging })
+  projectRoutes(app, { projects: deps.projects, paging })
+  agentRoutes(app, { agents: deps.agents, states: deps.agentStates, paging })
+  agentSelfRoutes(app, { db })
+  agentKeyRoutes(app, { keys: deps.agentKeys, paging })
+  runRoutes(app, { runs: createRunService(db, deps.mutate, runTokens), paging })
+  resolveRoutes(app, { hop: deps.resolveHop })
+  vaultRoutes(app, { db, forwarder: deps.forwarder })
+  return app
+}
+
+/** Replies of an API are data: nothing of them may run, be framed or be embedded. */
+const apiHelmet = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'none'"],
+      frameAncestors: ["'none'"],
+      baseUri: ["'none'"],
+      formAction: ["'none'"]
+    }
+  },
+  crossOriginResourcePolicy: { policy: 'same-origin' as const },
+  referrerPolicy: { policy: 'no-referrer' as const },
+  // TLS ends at the proxy in front, and plain loopback must stay reachable.
+  strictTransportSecurity: false,
+  xFrameOptions: { action: 'deny' as const }
+}
+
+async function addTokens(app: Server, { secrets, config }: Deps): Promise<RunTokens | null> {
+  const { agentJwtSecret: secret, agentJwtSecretPrevious: previous } = secrets
+  if (secret === null) return null
+  return await addRunTokens(app, { secret, previous, instanceId: config.instanceId, nowMs: Date.now })
+}
+
+/** Our own origins carry our port, which is known once we listen. */
+function originsOf(app: Server, config: GatewayConfig): () => ReadonlySet<string> {
+  const hostnames = ['localhost', '127.0.0.1', '[::1]', ...config.allowedHostnames]
+  let origins: ReadonlySet<string> | undefined
+  return () => {
+    const address = app.server.address()
+    if (address === null || typeof address === 'string')
+      return ownOrigins({ ...config, hostnames }, config.port)
+    origins ??= ownOrigins({ ...config, hostnames }, address.port)
+    return origins
+  }
+}
+
+/** What the database says when it is the one that failed. */
+const classifyDatabaseError: ErrorClassifier = (error) =>
+  isConnectionFailure(error) || isStatementTimeout(error) || isLockTimeout(error)
+    ? new AppError('database_unavailable', {
+        detail: 'The database cannot be reached. Try again shortly.',
+        cause: error,
+        retryAfterSeconds: 1
+      })
+    : undefined

@@ -1,0 +1,68 @@
+import { AppError, type Server } from '@paperclip/server'
+import type { FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { type Actor, actorIdOf, anonymous } from './actor.js'
+import { type AuthenticateDeps, authenticate } from './authenticate.js'
+import { authorize } from './authorize.js'
+import { readBearer } from './bearer.js'
+import { requireOwnOrigin } from './origin-guard.js'
+
+interface AuthPluginOptions extends AuthenticateDeps {
+  isHostAllowed: (host: string) => boolean
+  /** Asked at the first request, because the port may be known only then. */
+  origins: () => ReadonlySet<string>
+}
+
+const uuidParam = /^[0-9A-Fa-f-]{36}$/
+
+/**
+ * Puts the guards before every route, in `onRequest`, so that no body is read for a caller who is refused: host,
+ * who, browser rule, may they, and for those who may enter every company whether it exists.
+ */
+export const authPlugin = fp<AuthPluginOptions>(
+  async (app, options) => {
+    app.decorateRequest('actor')
+    app.addHook('onRequest', async (request) => {
+      request.actor = anonymous
+      const { auth, quiet } = request.routeOptions.config
+      if (quiet === true) return
+      if (!options.isHostAllowed(request.host))
+        throw new AppError('host_not_allowed', {
+          detail: 'The gateway does not answer to this host name. Allow it in PAPERCLIP_ALLOWED_HOSTNAMES.'
+        })
+      // Unknown routes have no contract; the answer is 404 for everybody.
+      if (auth === undefined) return
+      const bearer = readBearer(request.headers.authorization)
+      const actor = await authenticate(options, bearer)
+      request.actor = actor
+      request.actorId = actorIdOf(actor)
+      if (bearer === undefined && actor.kind === 'board')
+        requireOwnOrigin(request.method, request.headers, {
+          origins: options.origins(),
+          caller: actor.credentialKind === 'local_operator' ? 'local_operator' : 'cookie'
+        })
+      const companyId = foldIds(request)
+      authorize(actor, auth, companyId)
+      if (companyId !== undefined) await requirePresent(options, actor, companyId)
+    })
+  },
+  { name: 'auth', fastify: '5.x' }
+)
+
+/** Ids are compared as text further on, and text has two cases. Gives the company's. */
+function foldIds(request: FastifyRequest): string | undefined {
+  const params = request.params as Record<string, string>
+  for (const [name, value] of Object.entries(params))
+    if (uuidParam.test(value)) params[name] = value.toLowerCase()
+  return params.companyId
+}
+
+async function requirePresent({ lookup }: AuthenticateDeps, actor: Actor, companyId: string): Promise<void> {
+  if (actor.kind !== 'board' || !actor.isInstanceAdmin) return
+  if (!(await lookup.companyPresent(companyId))) throw new AppError('company_not_found')
+}
+
+/** Takes the guards into use on an app. */
+export async function addAuth(app: Server, options: AuthPluginOptions): Promise<void> {
+  await app.register(authPlugin, options)
+}

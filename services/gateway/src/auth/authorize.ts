@@ -1,0 +1,54 @@
+import { type CompanyRole, isUuid, type RouteAuth, roleReaches } from '@paperclip/contracts'
+import { AppError } from '@paperclip/server'
+import type { Actor, BoardActor } from './actor.js'
+
+/**
+ * Decides whether an actor may call a route, from the contract alone: kind, instance admin, company, role.
+ *
+ * Runs before the body is read. `companyId` is that of the path, or undefined on other routes; whether the
+ * company exists is asked only after this, and only for those who may enter any.
+ */
+export function authorize(actor: Actor, auth: RouteAuth, companyId: string | undefined): void {
+  if (!auth.actors.includes(actor.kind))
+    throw new AppError(actor.kind === 'anon' ? 'unauthenticated' : 'forbidden')
+  if (auth.instanceAdmin && !(actor.kind === 'board' && actor.isInstanceAdmin))
+    throw new AppError('forbidden')
+  if (companyId === undefined) return
+  if (!isUuid(companyId)) throw new AppError('not_found')
+  requireCompany(actor, companyId, auth.role)
+}
+
+/** Refuses an actor who may not enter a company, whether or not that exists, or whose role is too low there. */
+function requireCompany(actor: Actor, companyId: string, least: CompanyRole | undefined): void {
+  if (actor.kind === 'anon') throw new AppError('unauthenticated')
+  if (actor.kind !== 'board') {
+    if (actor.companyId !== companyId) throw new AppError('company_forbidden')
+    return
+  }
+  const role = roleIn(actor, companyId)
+  if (role === undefined) throw new AppError('company_forbidden')
+  if (least !== undefined && !roleReaches(role, least)) throw readOnly()
+}
+
+/**
+ * Decides on a row that was found by its id alone: to those who may not enter its company it does not exist.
+ * Call it with what the look-up gave, found or not, so that both cases take the same way.
+ */
+export function requireRow<T extends { companyId: string }>(
+  actor: Actor,
+  row: T | undefined,
+  least: CompanyRole
+): T {
+  const role = row === undefined || actor.kind !== 'board' ? undefined : roleIn(actor, row.companyId)
+  if (row === undefined || role === undefined) throw new AppError('not_found')
+  if (!roleReaches(role, least)) throw readOnly()
+  return row
+}
+
+function roleIn(actor: BoardActor, companyId: string): CompanyRole | undefined {
+  return actor.isInstanceAdmin ? 'owner' : actor.memberships.get(companyId)
+}
+
+function readOnly(): AppError {
+  return new AppError('read_only_role', { detail: 'Your role in this company does not allow this.' })
+}

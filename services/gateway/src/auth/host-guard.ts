@@ -1,0 +1,43 @@
+import { isIPv4, isIPv6 } from 'node:net'
+import type { DeploymentMode } from '../config.js'
+
+/** What decides which names the gateway answers to. */
+export interface HostRule {
+  mode: DeploymentMode
+  publicUrl: string | null
+  allowedHostnames: readonly string[]
+}
+
+/**
+ * Makes the judge of `Host` headers. A page that points its own name at our address (DNS rebinding) sends that
+ * name, so only names we know pass, and IP literals, which cannot be rebound. In `local_trusted`, where every
+ * caller is the operator, only loopback passes.
+ */
+export function hostJudge({ mode, publicUrl, allowedHostnames }: HostRule): (host: string) => boolean {
+  if (mode === 'local_trusted') return (host) => isLoopbackHost(hostnameOf(host))
+  const names = new Set(['localhost', ...allowedHostnames.map(fold)])
+  if (publicUrl !== null) names.add(fold(new URL(publicUrl).hostname))
+  return (host) => {
+    const name = hostnameOf(host)
+    return name !== '' && (names.has(name) || isAddress(name))
+  }
+}
+
+/** Takes port, case and trailing dot off a `Host` header; empty when it is not one. */
+export function hostnameOf(host: string): string {
+  const match = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/.exec(host)
+  return match?.[1] === undefined ? '' : fold(match[1])
+}
+
+/** Says whether a host name or address literal means this machine only. */
+export function isLoopbackHost(name: string): boolean {
+  return name === 'localhost' || name === '[::1]' || (isIPv4(name) && name.startsWith('127.'))
+}
+
+function isAddress(name: string): boolean {
+  return isIPv4(name) || (name.startsWith('[') && isIPv6(name.slice(1, -1)))
+}
+
+function fold(name: string): string {
+  return name.toLowerCase().replace(/\.$/, '')
+}

@@ -1,0 +1,78 @@
+import { connect, type Database, expectSchemaVersion } from '@paperclip/db'
+import type { FastifyBaseLogger } from 'fastify'
+import type { GatewaySecrets } from './config.js'
+import type { GatewayDatabase } from './database.js'
+
+/** The gateway's schema. */
+export const gatewaySchema = 'gateway'
+
+/** The two pools: one for everything, one for the look-ups that stand before every request. */
+export interface Databases {
+  readonly main: Database<GatewayDatabase>
+  readonly lookup: Database<GatewayDatabase>
+  close(): Promise<void>
+}
+
+const poolMax = 16
+/** Each kind of look-up sends one statement at a time. */
+const lookupPoolMax = 3
+const limits = {
+  statementTimeoutMs: 5_000,
+  lockTimeoutMs: 2_000,
+  idleInTransactionTimeoutMs: 10_000,
+  connectionTimeoutMs: 1_000,
+  queryTimeoutMs: 6_000
+}
+/** A request waits for these before anything else, so they give up sooner. */
+const lookupLimits = { ...limits, statementTimeoutMs: 2_000, lockTimeoutMs: 2_000, queryTimeoutMs: 2_500 }
+
+/**
+ * The look-ups are prepared once and run with arrays of any length. A plan made while the tables were small would
+ * read them whole for ever, so plans are generic and go by index.
+ */
+const lookupSettings = { plan_cache_mode: 'force_generic_plan', jit: 'off', enable_seqscan: 'off' }
+
+/** Opens both pools, and waits until the database is there with the schema this build knows. */
+export async function openDatabases({
+  secrets,
+  logger,
+  migrationsFolder,
+  databaseWaitMsMax
+}: {
+  secrets: GatewaySecrets
+  logger: FastifyBaseLogger
+  migrationsFolder: string
+  databaseWaitMsMax?: number
+}): Promise<Databases> {
+  const onError = (error: Error) =>
+    logger.warn({ code: (error as NodeJS.ErrnoException).code }, 'an idle database connection was lost')
+  const common = { url: secrets.databaseUrl.reveal(), schema: gatewaySchema, onError }
+  const main = connect<GatewayDatabase>({
+    ...common,
+    ...limits,
+    applicationName: 'paperclip gateway',
+    poolMax
+  })
+  const lookup = connect<GatewayDatabase>({
+    ...common,
+    ...lookupLimits,
+    applicationName: 'paperclip gateway look-ups',
+    poolMax: lookupPoolMax,
+    settings: lookupSettings
+  })
+  const close = async () => {
+    await lookup.close()
+    await main.close()
+  }
+  try {
+    await expectSchemaVersion(main.db, {
+      schema: gatewaySchema,
+      folder: migrationsFolder,
+      ...(databaseWaitMsMax === undefined ? {} : { waitMsMax: databaseWaitMsMax })
+    })
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { main, lookup, close }
+}

@@ -1,0 +1,133 @@
+/** Everything the app is made of, put together in one place and taken apart in reverse order. */
+import { createSecretKey } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { createInternalTransport } from '@paperclip/client'
+import type { Db } from '@paperclip/db'
+import { createCursorCodec, type createLogger } from '@paperclip/server'
+import {
+  createAgentEnvironments,
+  pendingSweepIntervalMs,
+  sweepPendingEnvironments
+} from './agent/agent-environment.js'
+import { type AgentService, createAgentService } from './agent/agent-service.js'
+import { type AgentStates, createAgentStates } from './agent/agent-state.js'
+import { type AgentKeyService, createAgentKeyService } from './agent-key/agent-key-service.js'
+import { touchAgentKeys } from './agent-key/agent-key-store.js'
+import { type CredentialLookup, createCredentialLookup } from './auth/credential-lookup.js'
+import { createLastUsed, type LastUsed } from './auth/last-used.js'
+import { type CompanyService, createCompanyService } from './company/company-service.js'
+import type { GatewayConfig, GatewaySecrets } from './config.js'
+import { openDatabases } from './connections.js'
+import type { GatewayDatabase } from './database.js'
+import { loadGatewayKey } from './gateway-key.js'
+import { createHealthService, type HealthService } from './health/health-service.js'
+import { readCursorKey } from './health/health-store.js'
+import { createMutate, type Mutate } from './outbox/mutation.js'
+import { outboxDelivery } from './outbox/outbox-delivery.js'
+import { createOutboxRelay, type OutboxRelay } from './outbox/outbox-relay.js'
+import { createPaging, type Paging } from './paging.js'
+import { createProjectService, type ProjectService } from './project/project-service.js'
+import { expireRuns, runExpiryIntervalMs } from './run/run-expiry.js'
+import { createSweeper, type Sweeper } from './sweeper.js'
+import { createForwardService, type ForwardService } from './vault/forward-service.js'
+import { createResolveHop, type ResolveHop } from './vault/resolve-hop.js'
+import { createSecretsHop } from './vault/secrets-hop.js'
+
+export type Logger = ReturnType<typeof createLogger>
+
+/** Shown to board callers, and in the API document. */
+export const version = '0.1.0'
+
+/** Where the migrations lie, seen from the compiled file. */
+export const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url))
+
+export interface Deps {
+  readonly config: GatewayConfig
+  readonly secrets: GatewaySecrets
+  readonly logger: Logger
+  readonly version: string
+  readonly db: Db<GatewayDatabase>
+  readonly mutate: Mutate
+  readonly lookup: CredentialLookup
+  readonly lastUsed: LastUsed
+  readonly paging: Paging
+  readonly relay: OutboxRelay
+  readonly runExpiry: Sweeper
+  readonly companies: CompanyService
+  readonly projects: ProjectService
+  readonly agents: AgentService
+  readonly agentStates: AgentStates
+  readonly agentKeys: AgentKeyService
+  readonly health: HealthService
+  readonly forwarder: ForwardService
+  readonly resolveHop: ResolveHop
+  /** Starts what works aside from requests. */
+  start(): void
+  /** Stops it, writes what is still to be written, and closes the connections. */
+  close(): Promise<void>
+}
+
+interface CreateDepsOptions {
+  config: GatewayConfig
+  secrets: GatewaySecrets
+  logger: Logger
+  /** How long to wait for the database and its schema. */
+  databaseWaitMsMax?: number
+}
+
+/** Opens the connections, waits for the database, and builds the services. */
+export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
+  const { config, secrets, logger } = options
+  const key = loadGatewayKey({ config, secrets, logger })
+  const databases = await openDatabases({ ...options, migrationsFolder })
+  const { db } = databases.main
+  const transport = createInternalTransport({ origin: config.secretsUrl, key })
+  const hop = createSecretsHop(transport, () => key.current().id)
+  const relay = createOutboxRelay({ db, deliver: outboxDelivery(hop), logger })
+  const mutate = createMutate(db, relay)
+  const lastUsed = createLastUsed({ write: (keyIds) => touchAgentKeys(db, keyIds), logger })
+  const runExpiry = createSweeper({
+    name: 'run expiry',
+    sweep: () => expireRuns(mutate),
+    intervalMs: runExpiryIntervalMs,
+    logger
+  })
+  const pendingSweep = createSweeper({
+    name: 'pending environments',
+    sweep: () => sweepPendingEnvironments(mutate),
+    intervalMs: pendingSweepIntervalMs,
+    logger
+  })
+  const background = [relay, runExpiry, pendingSweep]
+
+  return {
+    config,
+    secrets,
+    logger,
+    version,
+    db,
+    mutate,
+    lookup: createCredentialLookup(databases.lookup.pool),
+    lastUsed,
+    paging: createPaging(createCursorCodec(createSecretKey(await readCursorKey(db)))),
+    relay,
+    runExpiry,
+    companies: createCompanyService(db, mutate),
+    projects: createProjectService(db, mutate),
+    agents: createAgentService(db, mutate, createAgentEnvironments(db, hop)),
+    agentStates: createAgentStates(db, mutate),
+    agentKeys: createAgentKeyService(db, mutate),
+    health: createHealthService({ db, hop, config, version }),
+    forwarder: createForwardService({ db, mutate, hop, flush: () => relay.flush() }),
+    resolveHop: createResolveHop(hop),
+    start: () => {
+      for (const part of background) part.start()
+    },
+    async close() {
+      await Promise.all(background.map((part) => part.stop()))
+      await lastUsed.flush()
+      await transport.close()
+      await databases.close()
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import { type ComponentState, getSecretsHealth, type Health, SecretsHealth } from '@paperclip/contracts'
+import type { Db } from '@paperclip/db'
+import { Value } from 'typebox/value'
+import type { Actor } from '../auth/actor.js'
+import type { GatewayConfig } from '../config.js'
+import type { GatewayDatabase } from '../database.js'
+import type { SecretsHop } from '../vault/secrets-hop.js'
+import { pingDatabase } from './health-store.js'
+
+/** Says how the instance is. */
+export interface HealthService {
+  /** Strangers and agents get the overall state only. */
+  read(actor: Actor): Promise<Health>
+  /** Rejects unless the gateway's own database answers. */
+  checkReady(): Promise<void>
+}
+
+interface HealthDeps {
+  db: Db<GatewayDatabase>
+  hop: SecretsHop
+  config: Pick<GatewayConfig, 'mode' | 'exposure'>
+  version: string
+}
+
+interface Checked {
+  database: ComponentState
+  secretsService: ComponentState
+  secretProvider: ComponentState
+  warnings: string[]
+}
+
+const secretsMsMax = 1_500
+/** Checks made within this time share their result, so that asking often costs nothing. */
+const checkedMsMax = 1_000
+
+/** Makes the service. */
+export function createHealthService({ db, hop, config, version }: HealthDeps): HealthService {
+  let checked: { at: number; result: Promise<Checked> } | undefined
+
+  function check(): Promise<Checked> {
+    const now = performance.now()
+    if (checked === undefined || now - checked.at > checkedMsMax)
+      checked = { at: now, result: checkAll(db, hop) }
+    return checked.result
+  }
+
+  return {
+    checkReady: () => pingDatabase(db),
+    async read(actor) {
+      const { warnings, ...components } = await check()
+      const states = Object.values(components).map((component) => component.status)
+      const degraded = states.some((status) => status !== 'ok')
+      const health: Health = {
+        status: components.database.status === 'unhealthy' ? 'unhealthy' : degraded ? 'degraded' : 'ok',
+        deploymentMode: config.mode,
+        deploymentExposure: config.exposure,
+        // The local operator is there from the start; nobody has to claim anything.
+        bootstrapStatus: 'ready'
+      }
+      return actor.kind === 'board' ? { ...health, version, warnings, components } : health
+    }
+  }
+}
+
+async function checkAll(db: Db<GatewayDatabase>, hop: SecretsHop): Promise<Checked> {
+  const [database, secrets] = await Promise.all([checkDatabase(db), askSecrets(hop)])
+  if (secrets === undefined) {
+    const message = 'The secrets service cannot be reached.'
+    const down: ComponentState = { status: 'unhealthy', code: 'secrets_unavailable', message }
+    return { database, secretsService: down, secretProvider: down, warnings: [] }
+  }
+  return {
+    database,
+    secretsService: serviceState(secrets),
+    secretProvider: secrets.components.provider,
+    warnings: secrets.warnings
+  }
+}
+
+async function checkDatabase(db: Db<GatewayDatabase>): Promise<ComponentState> {
+  try {
+    await pingDatabase(db)
+    return { status: 'ok' }
+  } catch {
+    return {
+      status: 'unhealthy',
+      code: 'database_unavailable',
+      message: 'The database of the gateway cannot be reached.'
+    }
+  }
+}
+
+async function askSecrets(hop: SecretsHop): Promise<SecretsHealth | undefined> {
+  try {
+    const reply = await hop.sendAsGateway({ route: getSecretsHealth, deadlineMs: secretsMsMax })
+    const health: unknown = JSON.parse(reply.body.toString())
+    return Value.Check(SecretsHealth, health) ? health : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The provider is shown beside the service, so it does not count twice. */
+function serviceState({ components, version }: SecretsHealth): ComponentState {
+  const faulty = [components.database, components.masterKey].find((component) => component.status !== 'ok')
+  return { ...(faulty ?? { status: 'ok' as const }), version }
+}

@@ -1,0 +1,25 @@
+/** Brings the gateway's schema to this build. A program of its own, because it needs the role that owns the tables. */
+import { migrate } from '@paperclip/db'
+import { gatewaySchema } from './connections.js'
+import { migrationsFolder } from './deps.js'
+import { gatewayGrants } from './grants.js'
+
+/** The role the service runs as, where there is one of its own. */
+const runtimeRole = 'paperclip_gateway'
+
+const url = process.env.DATABASE_MIGRATION_URL?.trim() || process.env.DATABASE_URL?.trim()
+
+try {
+  if (!url) throw new Error('set DATABASE_MIGRATION_URL or DATABASE_URL to the database to migrate')
+  const { applied, grants } = await migrate({
+    url,
+    schema: gatewaySchema,
+    folder: migrationsFolder,
+    runtimeRole,
+    grants: gatewayGrants
+  })
+  process.stderr.write(`gateway: ${applied.length} migrations applied, privileges ${grants}\n`)
+} catch (error) {
+  process.stderr.write(`gateway: migrate: ${error instanceof Error ? error.message : 'failed'}\n`)
+  process.exitCode = 1
+}

@@ -1,0 +1,45 @@
+import { createLogger, type RunningService } from '@paperclip/server'
+import { buildApp } from './app.js'
+import { loadConfig } from './config.js'
+import { createDeps, type Logger } from './deps.js'
+
+/** A gateway that listens. */
+export interface GatewayService extends RunningService {
+  readonly port: number
+}
+
+interface StartOptions {
+  logger?: Logger
+  databaseWaitMsMax?: number
+}
+
+/** Starts the gateway: configuration, database, app, then listening. Whatever fails closes what was opened. */
+export async function startGateway(
+  env: NodeJS.ProcessEnv,
+  options: StartOptions = {}
+): Promise<GatewayService> {
+  const { config, secrets, unknown } = loadConfig(env)
+  const logger = options.logger ?? createLogger({ service: 'gateway', level: config.logLevel })
+  for (const { name, nearest } of unknown) logger.warn({ name, nearest }, 'nothing reads this variable')
+  logger.info({ config }, 'starting')
+  const deps = await createDeps({ ...options, config, secrets, logger })
+  try {
+    const app = await buildApp(deps)
+    await app.listen({ host: config.host, port: config.port })
+    const address = app.server.address()
+    const port = address === null || typeof address === 'string' ? config.port : address.port
+    deps.start()
+    logger.info({ host: config.host, port }, 'listening')
+    return {
+      logger,
+      port,
+      async stop() {
+        await app.close()
+        await deps.close()
+      }
+    }
+  } catch (error) {
+    await deps.close()
+    throw error
+  }
+}
