@@ -48,7 +48,10 @@ const keepAliveTimeoutMs = 72_000
 const handlerTimeoutMs = 15_000
 const paramCharsMax = 256
 const requestsPerSocketMax = 100_000
-const eventLoopDelayMsMax = 2_000
+/** Mean delay of the event loop over one sample beyond which requests are refused. */
+const eventLoopDelayMsMax = 1_000
+/** A sample without one turn of the loop counts as pressure: long enough that a busy start does not look so. */
+const pressureSampleMs = 5_000
 
 export type Server = FastifyInstance<
   RawServerDefault,
@@ -95,6 +98,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   logRequests(app)
   await app.register(underPressure, {
     maxEventLoopDelay: eventLoopDelayMsMax,
+    sampleInterval: pressureSampleMs,
     pressureHandler: () => {
       throw new AppError('overloaded', {
         detail: 'The service is busy. Try again shortly.',
