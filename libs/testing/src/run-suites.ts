@@ -19,7 +19,7 @@ import { findWorkspaces } from './workspaces.js'
 const ownVariables = /^(PAPERCLIP_|BETTER_AUTH_|AWS_|DATABASE_|PG[A-Z]+$|REDIS_URL$|TRUST_PROXY$|PORT$|HOST$)/
 const runIdBytes = 4
 
-let current: ChildProcess | undefined
+const running = new Set<ChildProcess>()
 let interrupted = false
 
 async function main(names: readonly string[]): Promise<boolean> {
@@ -32,10 +32,13 @@ async function main(names: readonly string[]): Promise<boolean> {
   try {
     for (const workspace of workspaces) {
       if (interrupted) break
-      const onStart = (child: ChildProcess) => {
-        current = child
-      }
-      const { passed, failed, seconds } = await runSuite(workspace, { env, full, write, onStart })
+      const { passed, failed, seconds } = await runSuite(workspace, {
+        env,
+        full,
+        write,
+        onStart: track,
+        stopped: () => interrupted
+      })
       sum.passed += passed
       sum.failed += failed
       write(
@@ -81,6 +84,11 @@ function testEnvironment(url: string, run: string): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(kept), PAPERCLIP_TEST_POSTGRES_URL: url, PAPERCLIP_TEST_RUN: run }
 }
 
+function track(child: ChildProcess): void {
+  running.add(child)
+  child.once('close', () => running.delete(child))
+}
+
 function write(line: string): void {
   process.stdout.write(`${line}\n`)
 }
@@ -88,7 +96,7 @@ function write(line: string): void {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
     interrupted = true
-    current?.kill('SIGTERM')
+    for (const child of running) child.kill('SIGTERM')
   })
 }
 

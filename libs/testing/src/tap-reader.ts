@@ -1,5 +1,5 @@
 /**
- * Reads the TAP text of one workspace's run: what failed, with its diagnostics, and the totals.
+ * Reads the TAP text of one test file: what failed, with its diagnostics, and the totals.
  *
  * A failure is printed at its leaf, under the titles that lead to it; the `not ok` of the tests around it
  * says nothing more and is left out, except when nothing inside had failed (a crash, a timeout).
@@ -21,8 +21,8 @@ const resultPattern = /^( *)(not )?ok \d+ - (.*)$/
 const subtestPattern = /^( *)# Subtest: (.*)$/
 const totalsPattern = /^# \{ total: (\d+)(.*)\}$/
 
-/** Makes a reader for one run. */
-export function tapReader(): TapReader {
+/** Makes a reader for one file, whose name leads every title. */
+export function tapReader(file: string): TapReader {
   const levels: Level[] = []
   let totals: { passed: number; failed: number } | undefined
   // The indent of the diagnostics being shown, and whether their source excerpt is being left out.
@@ -40,7 +40,7 @@ export function tapReader(): TapReader {
         const show = closeResult(levels, { indent: indentOf(result), failed: result[2] !== undefined })
         if (!show) return []
         shown = { indent: indentOf(result), source: false }
-        return [`not ok  ${[...levels.map((level) => level.title), result[3]].join(' > ')}`]
+        return [`not ok  ${[file, ...levels.map((level) => level.title), result[3]].join(' > ')}`]
       }
       if (!shown) return []
       const excerpt = diagnostic(text, shown)

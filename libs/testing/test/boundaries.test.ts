@@ -147,7 +147,8 @@ t.test('only stores speak SQL', async (t) => {
     if (queries.test(code)) problems.push(`${file.path} builds a query`)
     if (databaseFrame.includes(name)) continue
     if (sqlTag.test(code)) problems.push(`${file.path} imports sql`)
-    if (importsOf(code).includes('pg')) problems.push(`${file.path} imports pg`)
+    // A pool may be handed on; statements are sent by stores.
+    if (/^import (?!type\b)[^'\n]* from 'pg'/m.test(code)) problems.push(`${file.path} imports pg`)
   }
   t.same(problems, [])
 })
