@@ -1,0 +1,141 @@
+import { ClientError, type GatewayClient } from '@paperclip/client'
+import { finishRun, type OpenedRun, openRun, resolveRunEnvironment } from '@paperclip/contracts'
+import { openClient } from '../api-session.js'
+import { exitCodes } from '../cli-error.js'
+import { type CliIo, note } from '../cli-io.js'
+import { childEnvironment, type RunVariables } from './child-environment.js'
+import { type CommandEnd, signalNumber, startCommand } from './run-command.js'
+import { keepLease } from './run-lease.js'
+import { relaySignals, type SignalRelay } from './signal-relay.js'
+
+/** A closed run's command still holds its values, so it is ended: asked first, then killed. */
+const closedGraceMs = 10_000
+
+/** Below a renewal's interval even at the shortest lease. */
+const runDeadlineMs = 4_000
+
+const finishAttemptsMax = 3
+
+export interface AgentRun {
+  readonly companyId: string
+  readonly agentId: string
+  readonly projectId: string | null
+  readonly command: readonly string[]
+  readonly pass: readonly string[]
+  readonly ttlSeconds: number
+  readonly leaseSeconds: number
+}
+
+type RunStatus = 'succeeded' | 'failed' | 'cancelled'
+
+/**
+ * Runs a command as an agent: opens a run, resolves its environment, starts the command with it, keeps the lease,
+ * closes the run however the command ends. Resolves to the exit code. Writes nothing to stdout.
+ *
+ * Every value is resolved before the command starts; a failure there means that it never does.
+ */
+export async function runAsAgent(io: CliIo, client: GatewayClient, options: AgentRun): Promise<number> {
+  const { companyId, agentId, projectId, ttlSeconds, leaseSeconds } = options
+  const terminals = [io.stdin, io.stdout, io.stderr]
+  const relay = relaySignals({ onTerminal: terminals.some((stream) => stream.isTTY) })
+  try {
+    const opened = await client.call(openRun, {
+      params: { companyId, agentId },
+      body: { projectId, ttlSeconds, leaseSeconds }
+    })
+    let status: RunStatus = 'failed'
+    try {
+      const end = await runOpened(io, { opened, relay, address: client.address, options })
+      status = statusOf(end, relay)
+      return end.exitCode
+    } finally {
+      await finish(io, { opened, status, address: client.address })
+    }
+  } finally {
+    relay.close()
+  }
+}
+
+interface Opened {
+  readonly opened: OpenedRun
+  readonly relay: SignalRelay
+  readonly address: string
+  readonly options: AgentRun
+}
+
+async function runOpened(io: CliIo, { opened, relay, address, options }: Opened): Promise<CommandEnd> {
+  const { run, token } = opened
+  const resolver = openClient(address, token)
+  const resolving = resolver.call(resolveRunEnvironment).finally(() => resolver.close())
+  const first = await Promise.race([resolving, relay.interrupted])
+  if (typeof first === 'string') {
+    resolving.catch(() => {})
+    return { exitCode: exitCodes.signalBase + signalNumber(first), signal: first }
+  }
+  const variables: RunVariables = {
+    PAPERCLIP_API_URL: address,
+    PAPERCLIP_API_KEY: token,
+    PAPERCLIP_AGENT_ID: run.agentId,
+    PAPERCLIP_COMPANY_ID: run.companyId,
+    PAPERCLIP_RUN_ID: run.id
+  }
+  const env = childEnvironment(io.env, { pass: options.pass, resolved: first.env, run: variables })
+  const command = startCommand(options.command, { env, relay })
+  const leaseClient = openClient(address, token, { deadlineMs: runDeadlineMs })
+  const stop = keepLease({
+    client: leaseClient,
+    companyId: run.companyId,
+    runId: run.id,
+    leaseSeconds: options.leaseSeconds,
+    onClosed(error) {
+      note(io, `the run is closed (${error.code}); ending the command, which still holds its values`)
+      command.terminate({ graceMs: closedGraceMs })
+    },
+    onTrouble: (error) => note(io, `the lease of the run could not be renewed (${codeOf(error)}); trying on`)
+  })
+  try {
+    return await command.ended
+  } finally {
+    stop()
+    await leaseClient.close()
+  }
+}
+
+/** A command that was asked to end and did not succeed was cancelled, whichever way it died. */
+function statusOf({ exitCode }: CommandEnd, relay: SignalRelay): RunStatus {
+  if (exitCode === exitCodes.ok) return 'succeeded'
+  return relay.endedBy === null ? 'failed' : 'cancelled'
+}
+
+/** Closes the run, by its own token. What cannot be closed closes itself when its lease ends. */
+async function finish(
+  io: CliIo,
+  { opened, status, address }: { opened: OpenedRun; status: RunStatus; address: string }
+): Promise<void> {
+  const { run, token } = opened
+  const client = openClient(address, token, { deadlineMs: runDeadlineMs })
+  try {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await client.call(finishRun, {
+          params: { companyId: run.companyId, runId: run.id },
+          body: { status }
+        })
+        return
+      } catch (error) {
+        // Closed already, by someone else or by an attempt whose answer was lost.
+        if (error instanceof ClientError && error.status === 401) return
+        const mayPass = error instanceof ClientError && (error.status === 0 || error.status >= 500)
+        if (mayPass && attempt < finishAttemptsMax) continue
+        note(io, `run ${run.id} could not be closed (${codeOf(error)}); it ends with its lease`)
+        return
+      }
+    }
+  } finally {
+    await client.close()
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof ClientError ? error.code : 'internal'
+}

@@ -1,0 +1,47 @@
+import { type ActivityView, listActivity } from '@paperclip/contracts'
+import type { Command } from 'commander'
+import { withApi } from '../api-session.js'
+import type { CliIo } from '../cli-io.js'
+import { collectRows, historyRowsDefault, pageSize, withLimitFlag } from '../list-rows.js'
+import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
+import { type Column, printRows } from '../print.js'
+
+interface Flags extends CompanyFlags {
+  readonly limit: number
+  readonly action?: string
+  readonly entityId?: string
+}
+
+const columns: readonly Column<ActivityView>[] = [
+  ['time', (row) => row.timestamp],
+  ['action', (row) => row.action],
+  ['by', (row) => `${row.actorType}:${row.actorId}`],
+  ['entity', (row) => row.entityType],
+  ['entity id', (row) => row.entityId],
+  ['run', (row) => row.runId]
+]
+
+/** `activity list`. */
+export function addActivityList(parent: Command, io: CliIo): void {
+  const command = parent.command('list').description('list the changes of a company, newest first')
+  withLimitFlag(withCompanyFlags(command), historyRowsDefault)
+    .option('--action <name>', 'only these, such as secret.rotated')
+    .option('--entity-id <id>', 'only those of one secret, agent, run …')
+    .addHelpText('after', '\nExample:\n  $ paperclipai activity list --action env.updated')
+    .action(async (flags: Flags) => {
+      const filter = {
+        ...(flags.action === undefined ? {} : { action: flags.action }),
+        ...(flags.entityId === undefined ? {} : { entityId: flags.entityId })
+      }
+      await withApi(io, flags, async (client) => {
+        const companyId = await pickCompany(client, io, flags)
+        const query = { limit: pageSize(flags.limit), ...filter }
+        const rows = await collectRows(
+          io,
+          client.pages(listActivity, { params: { companyId }, query }),
+          flags.limit
+        )
+        printRows(io, { json: flags.json ?? false, rows, columns })
+      })
+    })
+}

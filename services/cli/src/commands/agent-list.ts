@@ -1,0 +1,23 @@
+import { listAgents } from '@paperclip/contracts'
+import type { Command } from 'commander'
+import { withApi } from '../api-session.js'
+import type { CliIo } from '../cli-io.js'
+import { collectRows, listRowsDefault, pageSize, withLimitFlag } from '../list-rows.js'
+import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
+import { printRows } from '../print.js'
+import { agentColumns } from '../views.js'
+
+/** `agent list`. */
+export function addAgentList(parent: Command, io: CliIo): void {
+  const command = parent.command('list').description('list the agents of a company, newest first')
+  withLimitFlag(withCompanyFlags(command), listRowsDefault)
+    .addHelpText('after', '\nExample:\n  $ paperclipai agent list --company-id 0198f7a0-…')
+    .action(async (flags: CompanyFlags & { limit: number }) => {
+      await withApi(io, flags, async (client) => {
+        const companyId = await pickCompany(client, io, flags)
+        const input = { params: { companyId }, query: { limit: pageSize(flags.limit) } }
+        const rows = await collectRows(io, client.pages(listAgents, input), flags.limit)
+        printRows(io, { json: flags.json ?? false, rows, columns: agentColumns })
+      })
+    })
+}

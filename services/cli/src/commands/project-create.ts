@@ -1,0 +1,21 @@
+import { createProject } from '@paperclip/contracts'
+import type { Command } from 'commander'
+import { withApi } from '../api-session.js'
+import type { CliIo } from '../cli-io.js'
+import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
+import { printRecord } from '../print.js'
+import { projectColumns } from '../views.js'
+
+/** `project create`. */
+export function addProjectCreate(parent: Command, io: CliIo): void {
+  withCompanyFlags(parent.command('create').description('create a project'))
+    .argument('<name>', 'its name, 1 to 120 characters')
+    .addHelpText('after', '\nExample:\n  $ paperclipai project create website')
+    .action(async (name: string, flags: CompanyFlags) => {
+      await withApi(io, flags, async (client) => {
+        const companyId = await pickCompany(client, io, flags)
+        const record = await client.call(createProject, { params: { companyId }, body: { name } })
+        printRecord(io, { json: flags.json ?? false, record, columns: projectColumns })
+      })
+    })
+}

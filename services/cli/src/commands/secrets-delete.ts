@@ -1,0 +1,35 @@
+import { deleteSecret } from '@paperclip/contracts'
+import type { Command } from 'commander'
+import { withApi } from '../api-session.js'
+import { type CliIo, note } from '../cli-io.js'
+import { type CompanyFlags, withCompanyFlags } from '../pick-company.js'
+import { pickSecretId } from '../pick-secret-id.js'
+import { printJson } from '../print.js'
+import { confirmOrFail } from '../prompt.js'
+
+interface Flags extends CompanyFlags {
+  readonly force?: true
+  readonly yes?: true
+}
+
+/** `secrets delete`. */
+export function addSecretsDelete(parent: Command, io: CliIo): void {
+  withCompanyFlags(parent.command('delete').description('delete a secret and all its versions'))
+    .argument('<secret>', 'its id, key or name')
+    .option('--force', 'also when environments still refer to it')
+    .option('--yes', 'do not ask (nothing is asked without a terminal)')
+    .addHelpText(
+      'after',
+      '\nThe record of who read it stays.\n\nExample:\n  $ paperclipai secrets delete old-token --yes'
+    )
+    .action(async (secret: string, flags: Flags) => {
+      await withApi(io, flags, async (client) => {
+        const id = await pickSecretId(client, io, { flags, secret })
+        if (!flags.yes && io.stdin.isTTY) await confirmOrFail(io, `Delete ${secret} and all its versions?`)
+        const query = flags.force ? { query: { force: true } } : {}
+        const result = await client.call(deleteSecret, { params: { id }, ...query })
+        if (flags.json) printJson(io, result)
+        else note(io, `${secret} is deleted`)
+      })
+    })
+}

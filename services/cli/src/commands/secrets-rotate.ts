@@ -1,0 +1,43 @@
+import { rotateSecret } from '@paperclip/contracts'
+import { type Command, InvalidArgumentError } from 'commander'
+import { withApi } from '../api-session.js'
+import type { CliIo } from '../cli-io.js'
+import { type CompanyFlags, namedCompany, withCompanyFlags } from '../pick-company.js'
+import { pickSecretId } from '../pick-secret-id.js'
+import { printRecord } from '../print.js'
+import { readSecretValue, type ValueFlags, valueHelp, withValueFlags } from '../secret-value.js'
+import { secretColumns } from '../views.js'
+
+interface Flags extends CompanyFlags, ValueFlags {
+  readonly expectVersion?: number
+}
+
+/** `secrets rotate`. */
+export function addSecretsRotate(parent: Command, io: CliIo): void {
+  const command = parent.command('rotate').description('add a version; `latest` means it from then on')
+  withValueFlags(withCompanyFlags(command))
+    .argument('<secret>', 'its id, key or name')
+    .option('--expect-version <n>', 'fail unless this is the latest version now', parseVersion)
+    .addHelpText(
+      'after',
+      `${valueHelp}
+
+Example:
+  $ printf %s "$NEW_KEY" | paperclipai secrets rotate anthropic-api-key --expect-version 1`
+    )
+    .action(async (secret: string, flags: Flags) => {
+      namedCompany(io, flags)
+      const value = await readSecretValue(io, flags, `New value of ${secret}`)
+      const expected = flags.expectVersion === undefined ? {} : { expectedLatestVersion: flags.expectVersion }
+      await withApi(io, flags, async (client) => {
+        const id = await pickSecretId(client, io, { flags, secret })
+        const record = await client.call(rotateSecret, { params: { id }, body: { value, ...expected } })
+        printRecord(io, { json: flags.json ?? false, record, columns: secretColumns })
+      })
+    })
+}
+
+function parseVersion(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a version number.')
+}

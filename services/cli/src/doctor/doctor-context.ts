@@ -1,0 +1,43 @@
+import { readFile } from 'node:fs/promises'
+import { type EnvEntries, type Runtime, readEnvFile, readRuntime } from '@paperclip/instance'
+import { isAlive } from '../api-address.js'
+import type { CliIo } from '../cli-io.js'
+import { type LaunchSettings, present, readLaunchSettings } from '../launcher/launch-settings.js'
+import { secretsUrl } from '../launcher/service-environment.js'
+
+/** What all checks look at: settings, generated variables, and what runs. */
+export interface DoctorContext {
+  readonly io: CliIo
+  readonly settings: LaunchSettings
+  readonly generated: EnvEntries
+  /** Null when no launcher of this instance lives. */
+  readonly runtime: Runtime | null
+  readonly gatewayUrl: string
+  readonly secretsUrl: string
+}
+
+/** Reads it. Throws the error of whatever cannot be read. */
+export async function readDoctorContext(io: CliIo): Promise<DoctorContext> {
+  const settings = await readLaunchSettings(io.env)
+  const { paths, gateway, secrets } = settings
+  const generated = await readEnvFile(paths.env)
+  const found = await readRuntime(paths)
+  const runtime = found !== undefined && isAlive(found.launcherPid) ? found : null
+  return {
+    ...{ io, settings, generated, runtime },
+    gatewayUrl: present(io.env.PAPERCLIP_API_URL) ?? runtime?.gateway.url ?? secretsUrl(gateway),
+    secretsUrl: present(io.env.PAPERCLIP_SECRETS_URL) ?? runtime?.secrets.url ?? secretsUrl(secrets)
+  }
+}
+
+/** A secret of the deployment: the variable, the file it names, or the line in `.env`; undefined when absent. */
+export async function deploymentSecret(
+  { io, generated }: DoctorContext,
+  name: string
+): Promise<string | undefined> {
+  const direct = present(io.env[name])
+  if (direct !== undefined) return direct
+  const path = present(io.env[`${name}_FILE`])
+  if (path === undefined) return present(generated[name])
+  return present(await readFile(path, 'utf8').catch(() => undefined))
+}

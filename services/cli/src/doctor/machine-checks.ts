@@ -1,0 +1,48 @@
+import type { Health, SecretsHealth } from '@paperclip/contracts'
+import { requireFreePort } from '../launcher/port-check.js'
+import { cliVersion } from '../version.js'
+import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
+import type { DoctorContext } from './doctor-context.js'
+
+const nodeVersionMin = [20, 19] as const
+
+/** The ports are ours: held by this instance, or free for it. */
+export async function checkPorts({ settings, runtime }: DoctorContext): Promise<CheckResult> {
+  const { pass, fail } = resultsOf('ports')
+  const { gateway, secrets } = settings
+  if (runtime !== null)
+    return pass(`in use by this instance: ${runtime.gateway.port}, ${runtime.secrets.port}`)
+  try {
+    await requireFreePort(gateway, { variable: 'PORT', service: 'gateway' })
+    await requireFreePort(secrets, { variable: 'PAPERCLIP_SECRETS_PORT', service: 'secrets service' })
+    return pass(`free: ${gateway.port}, ${secrets.port}`)
+  } catch (error) {
+    return fail(describeFailure(error), 'stop what uses it, or choose another port')
+  }
+}
+
+/** Node is new enough, and every part is of one version. */
+export function checkVersions({
+  gateway,
+  secrets
+}: {
+  gateway: Health | null
+  secrets: SecretsHealth | null
+}): CheckResult {
+  const { pass, warn, fail } = resultsOf('versions')
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  const [majorMin, minorMin] = nodeVersionMin
+  if (major < majorMin || (major === majorMin && minor < minorMin))
+    return fail(`Node ${process.versions.node} is too old`, `install Node ${majorMin}.${minorMin} or newer`)
+  const parts = [
+    ['gateway', gateway?.version],
+    ['secrets service', secrets?.version]
+  ] as const
+  const other = parts.find(([, version]) => version !== undefined && version !== cliVersion)
+  if (other !== undefined)
+    return warn(
+      `the ${other[0]} is version ${other[1]}, this command ${cliVersion}`,
+      'bring all parts to one version'
+    )
+  return pass(`paperclip ${cliVersion}, Node ${process.versions.node}`)
+}

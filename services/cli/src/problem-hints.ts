@@ -1,0 +1,32 @@
+import type { ClientErrorCode } from '@paperclip/client'
+
+/** What to do about a failure, where there is something to say. */
+export const problemHints: Partial<Record<ClientErrorCode, string>> = {
+  unreachable: 'start it with `paperclipai run`, or name its address with --api-url or PAPERCLIP_API_URL',
+  timed_out: 'whether it took effect is not known; look before you repeat it',
+  interrupted: 'whether it took effect is not known; look before you repeat it',
+  bad_reply: 'check that --api-url or PAPERCLIP_API_URL is the address of a gateway',
+  unknown_problem: 'the server may be newer than this command',
+  unauthenticated: 'PAPERCLIP_API_KEY must hold a valid key, or be unset on a local_trusted machine',
+  credential_revoked: 'set PAPERCLIP_API_KEY to another key',
+  credential_expired: 'set PAPERCLIP_API_KEY to another key',
+  run_closed: 'the run behind PAPERCLIP_API_KEY has ended; start another with `paperclipai agent run`',
+  company_forbidden: 'check --company-id and PAPERCLIP_COMPANY_ID',
+  company_not_found: 'see `paperclipai company list`',
+  secret_not_found: 'see `paperclipai secrets list`',
+  name_taken: 'choose another name, or rotate the secret that has it',
+  key_taken: 'choose another key with --key',
+  key_required: 'give a key with --key',
+  version_conflict: 'look at `paperclipai secrets versions` and try again',
+  in_use: 'see `paperclipai secrets usage`; --force deletes it all the same',
+  value_placeholder: 'this is what replies show instead of a value; give the value itself',
+  secrets_unavailable: 'look at the log of the secrets service, or run `paperclipai doctor`',
+  database_unavailable: 'look at the database, or run `paperclipai doctor`',
+  audit_unavailable: 'no value leaves while it cannot be recorded; run `paperclipai doctor`',
+  master_key_unavailable: 'run `paperclipai doctor`: it names the key that is needed',
+  resolve_failed: 'correct these with `paperclipai env set`; the command was not started',
+  env_invalid: 'nothing was saved; see `paperclipai secrets list`',
+  agent_inactive: 'see `paperclipai agent list`',
+  run_tokens_unavailable: 'set PAPERCLIP_AGENT_JWT_SECRET for the gateway, or run `paperclipai onboard`',
+  host_not_allowed: 'use the address the gateway is known by, or add it to PAPERCLIP_ALLOWED_HOSTNAMES'
+}

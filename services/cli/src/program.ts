@@ -1,0 +1,101 @@
+import { Command } from 'commander'
+import type { CliIo } from './cli-io.js'
+import { addActivityList } from './commands/activity-list.js'
+import { addAgentCreate } from './commands/agent-create.js'
+import { addAgentCreateKey } from './commands/agent-create-key.js'
+import { addAgentKeys } from './commands/agent-keys.js'
+import { addAgentList } from './commands/agent-list.js'
+import { addAgentRevokeKey } from './commands/agent-revoke-key.js'
+import { addAgentRun } from './commands/agent-run.js'
+import { addCompanyCreate } from './commands/company-create.js'
+import { addCompanyList } from './commands/company-list.js'
+import { addDoctor } from './commands/doctor.js'
+import { addEnvGet } from './commands/env-get.js'
+import { addEnvSet } from './commands/env-set.js'
+import { addOnboard } from './commands/onboard.js'
+import { addProjectCreate } from './commands/project-create.js'
+import { addProjectList } from './commands/project-list.js'
+import { addRun } from './commands/run.js'
+import { addSecretsAccessEvents } from './commands/secrets-access-events.js'
+import { addSecretsCreate } from './commands/secrets-create.js'
+import { addSecretsDelete } from './commands/secrets-delete.js'
+import { addSecretsList } from './commands/secrets-list.js'
+import { addSecretsRotate } from './commands/secrets-rotate.js'
+import { addSecretsUsage } from './commands/secrets-usage.js'
+import { addSecretsVersions } from './commands/secrets-versions.js'
+import { cliVersion } from './version.js'
+
+type AddCommand = (parent: Command, io: CliIo) => void
+
+const topCommands: readonly AddCommand[] = [addOnboard, addRun, addDoctor]
+
+const groups: readonly [name: string, summary: string, commands: readonly AddCommand[]][] = [
+  ['company', 'companies of this instance', [addCompanyList, addCompanyCreate]],
+  ['project', 'projects of a company', [addProjectList, addProjectCreate]],
+  [
+    'agent',
+    'agents, their keys, and running a command as one',
+    [addAgentList, addAgentCreate, addAgentRun, addAgentKeys, addAgentCreateKey, addAgentRevokeKey]
+  ],
+  [
+    'secrets',
+    'secrets, their versions and who read them',
+    [
+      addSecretsList,
+      addSecretsCreate,
+      addSecretsRotate,
+      addSecretsDelete,
+      addSecretsVersions,
+      addSecretsUsage,
+      addSecretsAccessEvents
+    ]
+  ],
+  ['env', 'environment variables of an agent or project', [addEnvGet, addEnvSet]],
+  ['activity', 'what was changed, by whom', [addActivityList]]
+]
+
+/** Builds the whole command line. Parsing throws: CommanderError for what it reports itself, else our errors. */
+export function buildProgram(io: CliIo): Command {
+  const program = new Command('paperclipai')
+    .description('Secrets for AI agents: store them, bind them to an agent, run it with them.')
+    .version(cliVersion, '-V, --version')
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => write(asOurLines(text))
+    })
+    .addHelpText('after', topHelp)
+  for (const add of topCommands) add(program, io)
+  for (const [name, summary, commands] of groups) {
+    const group = program.command(name).description(summary)
+    for (const add of commands) add(group, io)
+  }
+  return program
+}
+
+/** commander's `error: …` and its suggestion, in the form every other message has. */
+function asOurLines(text: string): string {
+  const [first = '', ...rest] = text
+    .trim()
+    .split('\n')
+    .filter((line) => line !== '')
+  const hints = rest.map((line) => `paperclipai: hint: ${line.replace(/^\((.*)\)$/, '$1')}\n`)
+  const help = hints.length > 0 ? '' : 'paperclipai: hint: --help shows how it is used\n'
+  // What follows an unknown flag's "=" may be a value.
+  const message = first.replace(/^error: /, '').replace(/^(unknown option '[^'=]*)=.*$/, "$1'")
+  return `paperclipai: ${message}\n${hints.join('')}${help}`
+}
+
+const topHelp = `
+From a company to a command that has its secret:
+  $ paperclipai company create Acme
+  $ paperclipai agent create coder
+  $ printf %s "$KEY" | paperclipai secrets create "Anthropic API Key"
+  $ paperclipai env set coder ANTHROPIC_API_KEY=secret:anthropic-api-key
+  $ paperclipai agent run coder -- my-agent --verbose
+
+Data goes to stdout, everything else to stderr. Exit 0 done, 1 failed, 2 misused.
+Environment: PAPERCLIP_API_URL, PAPERCLIP_API_KEY (or PAPERCLIP_API_KEY_FILE), PAPERCLIP_COMPANY_ID,
+PAPERCLIP_HOME, PAPERCLIP_INSTANCE_ID.`
