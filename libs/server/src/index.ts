@@ -1,3 +1,5 @@
+export type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+export { type DestinationStream, type Logger, pino } from 'pino'
 export { AppError } from './app-error.js'
 export { type Batcher, createBatcher } from './batcher.js'
 export { createServer, type Server } from './create-server.js'

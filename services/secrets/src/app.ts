@@ -5,7 +5,6 @@
 import { isConnectionFailure, isLockTimeout, isStatementTimeout } from '@paperclip/db'
 import { AppError, addProbes, createServer, type Server } from '@paperclip/server'
 import { signingProfile } from '@paperclip/signing'
-import { sql } from 'kysely'
 import { accessEventRoutes } from './audit/access-event-routes.js'
 import { insertForeignAttempt } from './audit/access-event-store.js'
 import { activityRoutes } from './audit/activity-routes.js'
@@ -14,6 +13,7 @@ import { bindingRoutes } from './binding/binding-routes.js'
 import type { Deps } from './deps.js'
 import { environmentRoutes } from './environment/environment-routes.js'
 import { healthRoutes } from './health/health-routes.js'
+import { pingDatabase } from './health/health-store.js'
 import { outboxRoutes } from './outbox/outbox-routes.js'
 import { resolveRoutes } from './resolve/resolve-routes.js'
 import { revealRoutes } from './resolve/reveal-routes.js'
@@ -32,8 +32,8 @@ export async function buildApp(deps: Deps): Promise<Server> {
     trustProxy: false,
     classify: databaseProblem
   })
-  const pingDatabase = async () => void (await sql`select 1`.execute(db))
-  addProbes(app, pingDatabase)
+  const ping = () => pingDatabase(db)
+  addProbes(app, ping)
   await app.register(signedRequests, {
     keyring,
     nonces,
@@ -52,7 +52,7 @@ export async function buildApp(deps: Deps): Promise<Server> {
     version: serviceVersion,
     strictMode: config.strictMode,
     warnings: deps.warnings,
-    pingDatabase,
+    pingDatabase: ping,
     masterKeyId: deps.masterKeys.active.id,
     defaultProvider: deps.providers.find(config.defaultProvider)
   })

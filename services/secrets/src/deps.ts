@@ -2,14 +2,13 @@ import { createSecretKey } from 'node:crypto'
 import { chmodSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { connect, type Database, expectSchemaVersion } from '@paperclip/db'
-import { type CursorCodec, createCursorCodec } from '@paperclip/server'
+import { type CursorCodec, createCursorCodec, type Logger } from '@paperclip/server'
 import {
   createNonceMemory,
   createVerifierKeyring,
   type NonceMemory,
   type VerifierKeyring
 } from '@paperclip/signing'
-import type { Logger } from 'pino'
 import type { Config, Secrets } from './config.js'
 import { parseMasterKey } from './crypto/master-key.js'
 import type { SecretsDatabase } from './database.js'

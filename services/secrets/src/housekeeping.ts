@@ -1,5 +1,5 @@
 import type { Db } from '@paperclip/db'
-import type { Logger } from 'pino'
+import type { Logger } from '@paperclip/server'
 import type { SecretsDatabase } from './database.js'
 import { purgeNonces } from './nonce/nonce-store.js'
 import { touchResolved } from './secret/secret-store.js'

@@ -1,4 +1,3 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import {
   type ActivityView,
   exportActivityCsv,
@@ -6,7 +5,7 @@ import {
   listInstanceActivity
 } from '@paperclip/contracts'
 import { type Db, transaction } from '@paperclip/db'
-import { AppError, type CursorCodec, mount } from '@paperclip/server'
+import { AppError, type CursorCodec, type FastifyPluginAsyncTypebox, mount } from '@paperclip/server'
 import type { SecretsDatabase } from '../database.js'
 import { claimNonce } from '../nonce/nonce-store.js'
 import { loadPage } from '../page.js'

@@ -1,11 +1,10 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import {
   getAgentEnvironment,
   getProjectEnvironment,
   putAgentEnvironment,
   putProjectEnvironment
 } from '@paperclip/contracts'
-import { mount } from '@paperclip/server'
+import { type FastifyPluginAsyncTypebox, mount } from '@paperclip/server'
 import { prefix } from '../prefix.js'
 import type { EnvironmentService } from './environment-service.js'
 

@@ -1,6 +1,5 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type ComponentState, getSecretsHealth } from '@paperclip/contracts'
-import { mount } from '@paperclip/server'
+import { type FastifyPluginAsyncTypebox, mount } from '@paperclip/server'
 import { prefix } from '../prefix.js'
 import type { SecretProvider } from '../provider/provider.js'
 

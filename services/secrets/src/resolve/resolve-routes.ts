@@ -1,4 +1,3 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import {
   type ActorContext,
   problemOf,
@@ -9,7 +8,7 @@ import {
   resolveIdOf,
   resolveRunEnvironment
 } from '@paperclip/contracts'
-import { AppError, mount } from '@paperclip/server'
+import { AppError, type FastifyPluginAsyncTypebox, mount } from '@paperclip/server'
 import type { FastifyReply } from 'fastify'
 import { type Caller, openerOf, principalOf } from '../auth/caller.js'
 import { prefix } from '../prefix.js'

@@ -1,7 +1,6 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { listRunSecrets as listRunSecretsRoute, revealRunSecret } from '@paperclip/contracts'
 import type { Db } from '@paperclip/db'
-import { mount } from '@paperclip/server'
+import { type FastifyPluginAsyncTypebox, mount } from '@paperclip/server'
 import type { SecretsDatabase } from '../database.js'
 import { prefix } from '../prefix.js'
 import { askedBy, runOf } from './resolve-routes.js'

@@ -1,7 +1,6 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { listSecretVersions, type SecretVersionView } from '@paperclip/contracts'
 import type { Db } from '@paperclip/db'
-import { type CursorCodec, mount } from '@paperclip/server'
+import { type CursorCodec, type FastifyPluginAsyncTypebox, mount } from '@paperclip/server'
 import type { SecretsDatabase } from '../database.js'
 import { loadPage } from '../page.js'
 import { prefix } from '../prefix.js'
