@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { OpenedBy } from './actor.js'
-import { CompanyParams, IdParams, NullableUuid, Time } from './common.js'
+import { CompanyParams, IdParams, mapOf, NullableUuid, Time } from './common.js'
 import { Uuid } from './ids.js'
 import { limits } from './limits.js'
 import { pageOf, pageQuery } from './paging.js'
@@ -81,10 +81,9 @@ export const listSecretAccessEvents = defineRoute({
 })
 
 /** Flat facts about a mutation: names, ids, counts; never a value. */
-export const ActivityMetadata = Type.Record(
-  Type.String({ maxLength: 64 }),
+export const ActivityMetadata = mapOf(
   Type.Union([Type.String({ maxLength: 512 }), Type.Number(), Type.Boolean(), Type.Null()]),
-  { maxProperties: 20 }
+  { nameCharsMax: 64, membersMax: 20 }
 )
 export type ActivityMetadata = Static<typeof ActivityMetadata>
 

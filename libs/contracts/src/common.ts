@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 import { Uuid } from './ids.js'
 import { limits } from './limits.js'
 
@@ -13,3 +13,16 @@ export const ShortName = Type.String({ minLength: 1, maxLength: limits.shortName
 export const CompanyParams = Type.Object({ companyId: Uuid }, { additionalProperties: false })
 export const IdParams = Type.Object({ id: Uuid }, { additionalProperties: false })
 export const Ok = Type.Object({ ok: Type.Literal(true) }, { additionalProperties: false })
+
+/**
+ * A map on the wire, with names of at most `nameCharsMax` characters. The pattern takes every character: the one
+ * that a plain string schema gives stops at a line break, and what it does not match would pass unchecked.
+ */
+export const mapOf = <T extends TSchema>(
+  member: T,
+  { nameCharsMax, membersMax }: { nameCharsMax: number; membersMax: number }
+) =>
+  Type.Record(Type.String({ pattern: `^[\\s\\S]{0,${nameCharsMax}}$` }), member, {
+    additionalProperties: false,
+    maxProperties: membersMax
+  })

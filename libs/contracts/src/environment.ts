@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { mapOf } from './common.js'
 import { Uuid } from './ids.js'
 import { limits } from './limits.js'
 import { defineRoute } from './route.js'
@@ -29,11 +30,10 @@ export const EnvironmentEntry = Type.Union([PlainText, PlainEntry, SecretRefEntr
 export type EnvironmentEntry = Static<typeof EnvironmentEntry>
 
 /** Name to entry. Names are checked by the service, so that a bad one is 422 with its path. */
-export const Environment = Type.Record(
-  Type.String({ maxLength: limits.environmentNameCharsMax }),
-  EnvironmentEntry,
-  { maxProperties: limits.environmentEntriesMax }
-)
+export const Environment = mapOf(EnvironmentEntry, {
+  nameCharsMax: limits.environmentNameCharsMax,
+  membersMax: limits.environmentEntriesMax
+})
 export type Environment = Static<typeof Environment>
 
 /** One variable as it is shown: a sensitive plain value is replaced by {@link redactionPlaceholder}. */
@@ -47,7 +47,12 @@ export const EnvironmentEntryView = Type.Union([
 export type EnvironmentEntryView = Static<typeof EnvironmentEntryView>
 
 export const EnvironmentView = Type.Object(
-  { env: Type.Record(Type.String({ maxLength: limits.environmentNameCharsMax }), EnvironmentEntryView) },
+  {
+    env: mapOf(EnvironmentEntryView, {
+      nameCharsMax: limits.environmentNameCharsMax,
+      membersMax: limits.environmentEntriesMax
+    })
+  },
   { additionalProperties: false }
 )
 export type EnvironmentView = Static<typeof EnvironmentView>

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { CompanyParams, IdParams, NullableTime, NullableUuid, Time } from './common.js'
+import { CompanyParams, IdParams, mapOf, NullableTime, NullableUuid, Time } from './common.js'
 import { Uuid } from './ids.js'
 import { limits } from './limits.js'
 import { PageQuery, pageOf, pageQuery } from './paging.js'
@@ -13,10 +13,9 @@ const NullableText = (charsMax: number) => Type.Union([Type.String({ maxLength: 
 const Key = Type.String({ minLength: 1, maxLength: limits.keyCharsMax, pattern: '^[A-Za-z0-9_.-]+$' })
 
 /** Flat, non-secret facts about a linked secret. */
-export const ProviderMetadata = Type.Record(
-  Type.String({ maxLength: 64 }),
+export const ProviderMetadata = mapOf(
   Type.Union([Type.String({ maxLength: 256 }), Type.Number(), Type.Boolean(), Type.Null()]),
-  { maxProperties: limits.providerMetadataMembersMax }
+  { nameCharsMax: 64, membersMax: limits.providerMetadataMembersMax }
 )
 
 export const SecretStatus = Type.Enum(['active', 'disabled', 'archived', 'deleted'])

@@ -1,5 +1,5 @@
-import pg from 'pg'
 import type { TestDatabase } from '@paperclip/testing'
+import pg from 'pg'
 import { type Answer, operator, run, type SecretsApp } from './secrets-app.js'
 
 interface Teardown {
@@ -32,7 +32,11 @@ function expectStatus(answer: Answer, status: number): Answer {
 }
 
 /** Stores a secret as the operator and gives its row. */
-export async function createSecret(app: SecretsApp, companyId: string, body: object): Promise<Answer['body']> {
+export async function createSecret(
+  app: SecretsApp,
+  companyId: string,
+  body: object
+): Promise<Answer['body']> {
   const answer = await app.send(operator(), 'POST', `/companies/${companyId}/secrets`, body)
   return expectStatus(answer, 201).body
 }
@@ -77,10 +81,14 @@ export function resolve(
   return app.send(run(companyId, agentId, projectId), 'POST', '/agents/me/env')
 }
 
-/** Every access event of a company, newest first. */
+/**
+ * Every access event of a company, newest first to the millisecond: ids of directly signed resolves carry the
+ * signature's time, which has whole seconds.
+ */
 export async function eventsOf(app: SecretsApp, companyId: string, query = ''): Promise<Answer['body']> {
   const path = `/companies/${companyId}/secret-access-events${query}`
-  return expectStatus(await app.send(operator(), 'GET', path), 200).body
+  const events: Answer['body'][] = expectStatus(await app.send(operator(), 'GET', path), 200).body
+  return events.sort((a, b) => (a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : 0))
 }
 
 /** One frame of a batch's reply. */
