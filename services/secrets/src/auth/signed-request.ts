@@ -1,4 +1,4 @@
-import { ActorContext } from '@paperclip/contracts'
+import { ActorContext, isUuid } from '@paperclip/contracts'
 import { AppError } from '@paperclip/server'
 import {
   type NonceMemory,
@@ -52,6 +52,8 @@ export const signedRequests = fastifyPlugin<SignedRequestOptions>(
       request.id = request.caller.actor.requestId
       request.actorId = request.caller.actor.userId ?? request.caller.actor.agentId ?? head.request.key.caller
       const { companyId } = request.params as { companyId?: string }
+      // Before it is compared or recorded: no company has such an id.
+      if (companyId !== undefined && !isUuid(companyId)) throw new AppError('not_found')
       try {
         authorizeRoute(request.caller, auth, companyId)
       } catch (error) {
