@@ -13,18 +13,21 @@
  */
 export const resolveStatementText = `
 with item as materialized (
-  select * from unnest(
+  select i.n, i.resolve_id, i.company_id, i.target_type, i.target_id, i.project_id, i.actor_type, i.actor_id,
+    i.opened_by::jsonb as opened_by, i.run_id, i.request_id, k.shredded_at is not null as shredded
+  from unnest(
     $1::int[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[],
     $7::text[], $8::text[], $9::text[], $10::uuid[], $11::text[]
   ) as i (n, resolve_id, company_id, target_type, target_id, project_id,
           actor_type, actor_id, opened_by, run_id, request_id)
+  left join company_keys k on k.company_id = i.company_id
 ),
 bound as materialized (
-  select i.n, b.target_type, b.target_id, b.config_path, b.secret_id, s.key, s.provider,
-    v.id as version_id, coalesce(v.version, b.version, s.latest_version) as version, v.sealed, v.provider_version_ref,
+  select i.n, b.ordinal, b.target_type, b.target_id, b.config_path, b.secret_id, s.key, s.provider,
+    v.id as version_id, coalesce(b.version, s.latest_version) as version, v.sealed, v.provider_version_ref,
     (s.last_resolved_at is null or s.last_resolved_at < now() - interval '60 seconds') as stale,
     case
-      when k.shredded_at is not null then 'company_shredded'
+      when i.shredded then 'company_shredded'
       when s.status = 'deleted' then 'secret_deleted'
       when s.status <> 'active' then 'secret_inactive'
       when v.id is null then 'version_missing'
@@ -33,28 +36,30 @@ bound as materialized (
     end as code
   from item i
   cross join lateral (
-    select a.target_type, a.target_id, a.config_path, a.secret_id, a.version
-    from company_secret_bindings a
-    where a.company_id = i.company_id and a.target_type = i.target_type and a.target_id = i.target_id
-      and (i.project_id is null or not exists (
-        select from environments e
-        where e.company_id = i.company_id and e.target_type = 'project' and e.target_id = i.project_id
-          and substr(a.config_path, 5) = any (e.names)
-      ))
-    union all
-    select p.target_type, p.target_id, p.config_path, p.secret_id, p.version
-    from company_secret_bindings p
-    where p.company_id = i.company_id and p.target_type = 'project' and p.target_id = i.project_id
+    select u.*, row_number() over () - 1 as ordinal
+    from (
+      select a.target_type, a.target_id, a.config_path, a.secret_id, a.version
+      from company_secret_bindings a
+      where a.company_id = i.company_id and a.target_type = i.target_type and a.target_id = i.target_id
+        and (i.project_id is null or not exists (
+          select from environments e
+          where e.company_id = i.company_id and e.target_type = 'project' and e.target_id = i.project_id
+            and substr(a.config_path, 5) = any (e.names)
+        ))
+      union all
+      select p.target_type, p.target_id, p.config_path, p.secret_id, p.version
+      from company_secret_bindings p
+      where p.company_id = i.company_id and p.target_type = 'project' and p.target_id = i.project_id
+    ) u
   ) b
   join company_secrets s on s.id = b.secret_id and s.company_id = i.company_id
-  left join company_secret_versions v
-    on v.secret_id = s.id and v.company_id = i.company_id and v.version = coalesce(b.version, s.latest_version)
-  left join company_keys k on k.company_id = i.company_id
-),
-numbered as materialized (
-  select b.*, row_number() over (partition by b.n) - 1 as ordinal,
-    b.n in (select f.n from bound f where f.code is not null) as withheld
-  from bound b
+  -- The limit keeps both columns in the index condition: a secret may have thousands of versions.
+  left join lateral (
+    select x.id, x.status, x.sealed, x.provider_version_ref
+    from company_secret_versions x
+    where x.secret_id = s.id and x.version = coalesce(b.version, s.latest_version) and x.company_id = i.company_id
+    limit 1
+  ) v on true
 ),
 recorded as (
   insert into secret_access_events (
@@ -62,23 +67,29 @@ recorded as (
     target_type, target_id, config_path, run_id, outcome, code, request_id
   )
   select i.company_id, i.resolve_id, b.ordinal, b.secret_id, b.key, b.version, b.provider, i.actor_type, i.actor_id,
-    i.opened_by::jsonb, b.target_type, b.target_id, b.config_path, i.run_id,
-    case when b.code is not null then 'failure' when b.withheld then 'denied' else 'success' end,
-    case when b.code is not null then b.code when b.withheld then 'withheld' end,
+    i.opened_by, b.target_type, b.target_id, b.config_path, i.run_id,
+    case when b.code is not null then 'failure' when b.n in (select f.n from bound f where f.code is not null) then 'denied' else 'success' end,
+    case when b.code is not null then b.code
+      when b.n in (select f.n from bound f where f.code is not null) then 'withheld' end,
     i.request_id
-  from numbered b join item i on i.n = b.n
+  from bound b join item i on i.n = b.n
   union all
   select i.company_id, i.resolve_id, 0, null, null, null, null, i.actor_type, i.actor_id,
-    i.opened_by::jsonb, i.target_type, i.target_id, null, i.run_id, 'success', 'no_bindings', i.request_id
+    i.opened_by, i.target_type, i.target_id, null, i.run_id, 'success', 'no_bindings', i.request_id
   from item i where not exists (select from bound b where b.n = i.n)
 )
 select b.n, b.ordinal::int, b.target_type, b.secret_id as place_id, b.version_id, b.config_path, b.key, b.version,
   b.provider, b.provider_version_ref, b.code, b.sealed, null as plain, b.stale
-from numbered b
+from bound b
 union all
 select i.n, -1, e.target_type, e.target_id, e.revision_id, null, null, null, null, null, null, e.sealed, e.plain, false
 from item i
-join environments e on e.company_id = i.company_id
-  and ((e.target_type = i.target_type and e.target_id = i.target_id)
-    or (e.target_type = 'project' and e.target_id = i.project_id))
+join environments e
+  on e.company_id = i.company_id and e.target_type = i.target_type and e.target_id = i.target_id
+where e.sealed is not null or e.plain <> '{}'
+union all
+select i.n, -1, e.target_type, e.target_id, e.revision_id, null, null, null, null, null, null, e.sealed, e.plain, false
+from item i
+join environments e
+  on e.company_id = i.company_id and e.target_type = 'project' and e.target_id = i.project_id
 where e.sealed is not null or e.plain <> '{}'`
