@@ -46,11 +46,12 @@ recorded as (
     company_id, resolve_id, ordinal, secret_id, secret_key, version, provider, actor_type, actor_id, opened_by,
     target_type, target_id, config_path, run_id, outcome, code, request_id
   )
-  select $1, $2, 0, b.secret_id, b.key, b.version, b.provider, $7, $8, $9::jsonb, b.target_type, b.target_id,
-    b.config_path, $5, case when b.code is null then 'success' else 'failure' end, b.code, $10
+  select $1::uuid, $2::uuid, 0, b.secret_id, b.key, b.version, b.provider, $7, $8, $9::jsonb, b.target_type,
+    b.target_id, b.config_path, $5::uuid, case when b.code is null then 'success' else 'failure' end, b.code, $10
   from bound b
   union all
-  select $1, $2, 0, u.id, u.key, null, null, $7, $8, $9::jsonb, 'agent', $3, null, $5, 'denied', 'binding_missing', $10
+  select $1, $2, 0, u.id, u.key, null, null, $7, $8, $9::jsonb, 'agent', $3, null, $5, 'denied', 'binding_missing',
+    $10
   from (select 1) as once
   left join company_secrets u on u.company_id = $1 and u.key = $6 and u.deleted_at is null
   where not exists (select from bound)
