@@ -33,20 +33,21 @@ export function parseEnvironment(
   { strictMode }: { strictMode: boolean }
 ): ParsedEnvironment {
   const parsed: ParsedEnvironment = { names: [], plain: new Map(), kept: [], references: [], faults: [] }
-  let plainBytes = 0
   for (const [name, entry] of Object.entries(env)) {
     const fault = nameFault(name) ?? takeEntry(parsed, name, entry, strictMode)
     if (fault !== undefined) parsed.faults.push({ pointer: pathOf(name), ...fault })
     parsed.names.push(name)
-    plainBytes += Buffer.byteLength(parsed.plain.get(name) ?? '')
   }
-  if (plainBytes > limits.plainValuesBytesMax)
-    parsed.faults.push({
-      pointer: '/env',
-      code: 'plain_values_too_large',
-      message: `plain values may have ${limits.plainValuesBytesMax} bytes together`
-    })
   return parsed
+}
+
+/** The fault of plain values that are too large together, those kept by their placeholder included. */
+export function sizeFault(values: ReadonlyMap<string, string>): ProblemEntry | undefined {
+  let bytes = 0
+  for (const value of values.values()) bytes += Buffer.byteLength(value)
+  if (bytes <= limits.plainValuesBytesMax) return undefined
+  const message = `plain values may have ${limits.plainValuesBytesMax} bytes together`
+  return { pointer: '/env', code: 'plain_values_too_large', message }
 }
 
 /** Where an entry stands in the body, as a JSON pointer (RFC 6901). */

@@ -16,7 +16,7 @@ import type { CompanyKey } from '../crypto/company-key.js'
 import type { SecretsDatabase } from '../database.js'
 import type { CompanyKeyring } from '../keyring/company-keyring.js'
 import { claimNonce } from '../nonce/nonce-store.js'
-import { type ParsedEnvironment, parseEnvironment, pathOf } from './environment-input.js'
+import { type ParsedEnvironment, parseEnvironment, pathOf, sizeFault } from './environment-input.js'
 import {
   findEnvironment,
   lockEnvironment,
@@ -92,6 +92,8 @@ async function replace(
     if (value === undefined) faults.push(placeholderFault(name))
     else values.set(name, value)
   }
+  const tooLarge = sizeFault(values)
+  if (tooLarge !== undefined) faults.push(tooLarge)
   const references = await findReferences(tx, target.companyId, parsed, faults)
   if (faults.length > 0)
     throw new AppError('env_invalid', {
