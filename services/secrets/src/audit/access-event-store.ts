@@ -20,7 +20,7 @@ export function listAccessEvents(
   if (filter.secretId !== undefined) query = query.where('secret_id', '=', filter.secretId)
   if (filter.runId !== undefined) query = query.where('run_id', '=', filter.runId)
   if (filter.agentId !== undefined)
-    query = query.where('actor_type', '=', 'agent').where('actor_id', '=', filter.agentId)
+    query = query.where('actor_type', '=', 'agent').where('actor_id', '=', filter.agentId.toLowerCase())
   if (filter.outcome !== undefined) query = query.where('outcome', '=', filter.outcome)
   if (filter.from !== undefined) query = query.where('created_at', '>=', new Date(filter.from))
   if (filter.to !== undefined) query = query.where('created_at', '<', new Date(filter.to))
