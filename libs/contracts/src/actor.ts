@@ -30,6 +30,9 @@ export const credentialKinds = [
 export const CredentialKind = Type.Enum([...credentialKinds])
 export type CredentialKind = (typeof credentialKinds)[number]
 
+/** A request's id: visible ASCII, because it goes into logs and records as it is. */
+export const RequestId = Type.String({ minLength: 1, maxLength: 64, pattern: '^[!-~]+$' })
+
 /** Who opened a run: the person or key that stands behind every reveal of that run. */
 export const OpenedBy = Type.Object(
   {
@@ -68,7 +71,7 @@ export const ActorContext = Type.Object(
       { maxItems: limits.membershipsMax }
     ),
     source: Type.String({ maxLength: 64 }),
-    requestId: Type.String({ minLength: 1, maxLength: 64 })
+    requestId: RequestId
   },
   { additionalProperties: false }
 )

@@ -54,6 +54,9 @@ export function stampVersion7(bytes: Uint8Array, nowMs: number): Uint8Array {
 /** How many events one resolve may write: its id keeps this many low values free for their ordinals. */
 export const resolveOrdinalsMax = 4096
 
+/** The id of a resolve on the wire, see {@link newResolveId}: lower case, since its events' ids are compared as text. */
+export const ResolveId = Type.String({ pattern: uuidPattern.replace('{12}$', '{9}000$'), maxLength: 36 })
+
 /** Makes the id of a resolve: a UUID version 7 whose last 12 bits are zero, so that `id + ordinal` names an event. */
 export function newResolveId(nowMs?: number): string {
   return `${newId(nowMs).slice(0, 33)}000`

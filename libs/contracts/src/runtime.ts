@@ -1,10 +1,10 @@
 import { type Static, Type } from 'typebox'
-import { OpenedBy } from './actor.js'
+import { OpenedBy, RequestId } from './actor.js'
 import { NullableUuid } from './common.js'
-import { Uuid } from './ids.js'
+import { ResolveId, Uuid } from './ids.js'
 import { limits } from './limits.js'
 import { defineRoute } from './route.js'
-import { ProviderId, TargetType } from './secret.js'
+import { ProviderId, SecretKey, TargetType } from './secret.js'
 
 const VersionSelector = Type.Union([Type.Literal('latest'), Type.Integer({ minimum: 1 })])
 const EnvironmentName = Type.String({ maxLength: limits.environmentNameCharsMax })
@@ -60,10 +60,7 @@ export const revealRunSecret = defineRoute({
   owner: 'secrets',
   auth: { actors: ['run'] },
   schema: {
-    params: Type.Object(
-      { key: Type.String({ minLength: 1, maxLength: limits.keyCharsMax }) },
-      { additionalProperties: false }
-    ),
+    params: Type.Object({ key: SecretKey }, { additionalProperties: false }),
     response: { 200: RevealedValue }
   },
   problems: [
@@ -145,8 +142,8 @@ export const resolveEnvironment = defineRoute({
 /** One run's resolve inside a batch of the gateway: the run is proved, its id is the replay guard. */
 export const ResolveItem = Type.Object(
   {
-    resolveId: Uuid,
-    requestId: Type.String({ maxLength: 64 }),
+    resolveId: ResolveId,
+    requestId: RequestId,
     companyId: Uuid,
     agentId: Uuid,
     projectId: NullableUuid,

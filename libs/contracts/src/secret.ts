@@ -10,7 +10,12 @@ export const ProviderId = Type.Enum([...providerIds])
 export type ProviderId = (typeof providerIds)[number]
 
 const NullableText = (charsMax: number) => Type.Union([Type.String({ maxLength: charsMax }), Type.Null()])
-const Key = Type.String({ minLength: 1, maxLength: limits.keyCharsMax, pattern: '^[A-Za-z0-9_.-]+$' })
+/** A key as it is sent; stored and shown in lower case. */
+export const SecretKey = Type.String({
+  minLength: 1,
+  maxLength: limits.keyCharsMax,
+  pattern: '^[A-Za-z0-9_.-]+$'
+})
 
 /** Flat, non-secret facts about a linked secret. */
 export const ProviderMetadata = mapOf(
@@ -52,7 +57,7 @@ const Value = Type.String({ maxLength: limits.valueBytesMax })
 export const CreateSecret = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: limits.nameCharsMax }),
-    key: Type.Optional(Key),
+    key: Type.Optional(SecretKey),
     description: Type.Optional(NullableText(limits.descriptionCharsMax)),
     provider: Type.Optional(ProviderId),
     providerConfigId: Type.Optional(NullableUuid),

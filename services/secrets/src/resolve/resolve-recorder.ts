@@ -56,8 +56,12 @@ export function createResolveRecorder(
   return createBatcher({ run, itemsMax: batchItemsMax, inFlightMax: batchesInFlightMax, waitingMax })
 }
 
-/** An error of class 22 (data) or 23 (constraint) names a fault in what was sent; all others would repeat. */
+/**
+ * An error of class 22 (data) or 23 (constraint), or a value that cannot be sent at all (a TypeError), names a fault
+ * in what was sent; all others would repeat.
+ */
 function canBeOneRequestsFault(error: unknown): boolean {
+  if (error instanceof TypeError) return true
   const code = (error as { code?: unknown }).code
   return typeof code === 'string' && (code.startsWith('22') || code.startsWith('23'))
 }
