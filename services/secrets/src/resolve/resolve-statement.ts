@@ -82,14 +82,18 @@ select b.n, b.ordinal::int, b.target_type, b.secret_id as place_id, b.version_id
   b.provider, b.provider_version_ref, b.code, b.sealed, null as plain, b.stale
 from bound b
 union all
-select i.n, -1, e.target_type, e.target_id, e.revision_id, null, null, null, null, null, null, e.sealed, e.plain, false
+select i.n, -1, e.target_type, e.target_id, e.revision_id, null, null, null, null, null,
+  case when k.shredded_at is not null then 'company_shredded' end, e.sealed, e.plain, false
 from item i
 join environments e
   on e.company_id = i.company_id and e.target_type = i.target_type and e.target_id = i.target_id
+left join company_keys k on k.company_id = i.company_id
 where e.sealed is not null or e.plain <> '{}'
 union all
-select i.n, -1, e.target_type, e.target_id, e.revision_id, null, null, null, null, null, null, e.sealed, e.plain, false
+select i.n, -1, e.target_type, e.target_id, e.revision_id, null, null, null, null, null,
+  case when k.shredded_at is not null then 'company_shredded' end, e.sealed, e.plain, false
 from item i
 join environments e
   on e.company_id = i.company_id and e.target_type = 'project' and e.target_id = i.project_id
+left join company_keys k on k.company_id = i.company_id
 where e.sealed is not null or e.plain <> '{}'`
