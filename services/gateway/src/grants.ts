@@ -10,7 +10,8 @@ export const gatewayGrants: Grants = {
   company_memberships: all,
   projects: all,
   agents: all,
-  pending_agent_environments: ['select', 'insert', 'delete'],
+  // UPDATE is what locking rows asks for.
+  pending_agent_environments: all,
   agent_api_keys: all,
   runs: all,
   outbox: all,

@@ -29,7 +29,6 @@ export async function startGateway(
     const address = app.server.address()
     const port = address === null || typeof address === 'string' ? config.port : address.port
     deps.start()
-    logger.info({ host: config.host, port }, 'listening')
     return {
       logger,
       port,

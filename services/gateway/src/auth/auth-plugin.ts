@@ -26,7 +26,7 @@ export const authPlugin = fp<AuthPluginOptions>(
       request.actor = anonymous
       const { auth, quiet } = request.routeOptions.config
       if (quiet === true) return
-      if (!options.isHostAllowed(request.host))
+      if (!options.isHostAllowed(request.host ?? ''))
         throw new AppError('host_not_allowed', {
           detail: 'The gateway does not answer to this host name. Allow it in PAPERCLIP_ALLOWED_HOSTNAMES.'
         })
