@@ -17,7 +17,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'services/gateway': ['contracts', 'client', 'signing', 'db', 'server'],
   'services/secrets': ['contracts', 'signing', 'db', 'server'],
   'services/cli': ['contracts', 'client', 'instance', 'postgres'],
-  'deploy/bench': ['contracts', 'client', 'signing', 'db', 'testing']
+  'deploy/bench': ['contracts', 'client', 'postgres', 'signing', 'testing']
 }
 // What the tests of a service may use besides.
 const allowedInTests = ['testing', 'client', 'signing', 'db', 'instance']
