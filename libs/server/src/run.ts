@@ -22,6 +22,9 @@ export async function run(
   start: () => Promise<RunningService>,
   { parentFd, stderr }: { parentFd: number | null; stderr: NodeJS.WritableStream }
 ): Promise<void> {
+  // Until the service runs there is nothing to drain: a launcher that is gone ends the start at once.
+  let stopRunning = (): void => process.exit(1)
+  if (parentFd !== null) watchParent(parentFd, () => stopRunning())
   let service: RunningService
   try {
     service = await start()
@@ -36,13 +39,16 @@ export async function run(
     await stop()
     logger.flush()
   })
-  if (parentFd !== null) {
-    // Not a file stream: its blocked read would sit in the thread pool and hold up the exit of the process.
-    const pipe = new Socket({ fd: parentFd, readable: true, writable: false }).unref()
-    pipe.resume()
-    pipe.once('close', () => closer.close())
-    pipe.once('error', () => closer.close())
-  }
+  stopRunning = () => void closer.close()
+}
+
+function watchParent(fd: number, onGone: () => void): void {
+  // Not a file stream: its blocked read would sit in the thread pool and hold up the exit of the process.
+  const pipe = new Socket({ fd, readable: true, writable: false }).unref()
+  pipe.resume()
+  pipe.once('close', onGone)
+  // An error is followed by the close.
+  pipe.once('error', () => {})
 }
 
 function framesOf(error: Error): string[] {
