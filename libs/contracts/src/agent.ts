@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { CompanyParams, IdParams, NullableTime, Ok, ShortName, Time } from './common.js'
+import { CompanyParams, IdParams, Instant, NullableTime, Ok, ShortName, Time } from './common.js'
 import { Environment } from './environment.js'
 import { Uuid } from './ids.js'
 import { limits } from './limits.js'
@@ -146,7 +146,7 @@ export type AgentKeyView = Static<typeof AgentKeyView>
 export const CreateAgentKey = Type.Object(
   {
     name: ShortName,
-    expiresAt: Type.Optional(Type.Union([Type.String({ format: 'date-time', maxLength: 40 }), Type.Null()]))
+    expiresAt: Type.Optional(Type.Union([Instant, Type.Null()]))
   },
   { additionalProperties: false }
 )

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { OpenedBy } from './actor.js'
-import { CompanyParams, IdParams, mapOf, NullableUuid, Time } from './common.js'
+import { CompanyParams, IdParams, Instant, mapOf, NullableUuid, Time } from './common.js'
 import { Uuid } from './ids.js'
 import { limits } from './limits.js'
 import { pageOf, pageQuery } from './paging.js'
@@ -41,8 +41,8 @@ const eventQuery = {
   agentId: Type.Optional(Uuid),
   runId: Type.Optional(Uuid),
   outcome: Type.Optional(Type.Enum(['success', 'denied', 'failure'])),
-  from: Type.Optional(Type.String({ format: 'date-time', maxLength: 40 })),
-  to: Type.Optional(Type.String({ format: 'date-time', maxLength: 40 }))
+  from: Type.Optional(Instant),
+  to: Type.Optional(Instant)
 }
 export const AccessEventQuery = Type.Object(
   { ...eventQuery, secretId: Type.Optional(Uuid) },
@@ -87,19 +87,17 @@ export const ActivityMetadata = mapOf(
 )
 export type ActivityMetadata = Static<typeof ActivityMetadata>
 
+const activityFacts = {
+  companyId: NullableUuid,
+  actorType: Type.Enum(['user', 'agent', 'system', 'service']),
+  actorId: Type.String({ maxLength: 64 }),
+  entityType: Type.String({ maxLength: 64 }),
+  entityId: Type.String({ maxLength: 64 }),
+  runId: NullableUuid,
+  metadata: ActivityMetadata
+}
 export const ActivityView = Type.Object(
-  {
-    id: Uuid,
-    companyId: NullableUuid,
-    action: Type.String({ maxLength: 80 }),
-    actorType: Type.Enum(['user', 'agent', 'system', 'service']),
-    actorId: Type.String({ maxLength: 64 }),
-    entityType: Type.String({ maxLength: 64 }),
-    entityId: Type.String({ maxLength: 64 }),
-    runId: NullableUuid,
-    metadata: ActivityMetadata,
-    timestamp: Time
-  },
+  { id: Uuid, ...activityFacts, action: Type.String({ maxLength: 80 }), timestamp: Time },
   { additionalProperties: false }
 )
 export type ActivityView = Static<typeof ActivityView>
@@ -109,8 +107,8 @@ const activityFilter = {
   entityId: Type.Optional(Type.String({ maxLength: 64 })),
   action: Type.Optional(Type.String({ maxLength: 80 })),
   actorId: Type.Optional(Type.String({ maxLength: 64 })),
-  from: Type.Optional(Type.String({ format: 'date-time', maxLength: 40 })),
-  to: Type.Optional(Type.String({ format: 'date-time', maxLength: 40 }))
+  from: Type.Optional(Instant),
+  to: Type.Optional(Instant)
 }
 export const ActivityQuery = Type.Object({ ...pageQuery, ...activityFilter }, { additionalProperties: false })
 export type ActivityQuery = Static<typeof ActivityQuery>
@@ -157,7 +155,16 @@ export const listInstanceActivity = defineRoute({
 export const OutboxItem = Type.Object(
   {
     id: Uuid,
-    activity: Nullable(Type.Omit(ActivityView, ['id'])),
+    activity: Nullable(
+      Type.Object(
+        {
+          ...activityFacts,
+          action: Type.String({ maxLength: 80, pattern: '^[a-z_.]+$' }),
+          timestamp: Instant
+        },
+        { additionalProperties: false }
+      )
+    ),
     command: Nullable(
       Type.Union([
         Type.Object(

@@ -4,6 +4,15 @@ import { limits } from './limits.js'
 
 /** A time on the wire: ISO 8601 in UTC with milliseconds. */
 export const Time = Type.String({ maxLength: 30, description: 'ISO 8601, UTC, milliseconds' })
+/**
+ * A time as it is sent: RFC 3339 with its offset. The pattern leaves out what the format allows and a `Date` cannot
+ * hold: leap seconds and other spellings.
+ */
+export const Instant = Type.String({
+  format: 'date-time',
+  maxLength: 40,
+  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:[0-5]\\d(?:\\.\\d{1,9})?(?:Z|[+-]\\d{2}:\\d{2})$'
+})
 export const NullableTime = Type.Union([Time, Type.Null()])
 export const NullableUuid = Type.Union([Uuid, Type.Null()])
 
