@@ -55,6 +55,7 @@ export function acceptJsonOnly(app: FastifyInstance): void {
 }
 
 function fillOrRefuseBody(request: FastifyRequest): void {
+  if (request.is404) return
   const schema = request.routeOptions.schema?.body as
     | { required?: string[]; minProperties?: number }
     | undefined
