@@ -43,15 +43,21 @@ export function createSecretService({ db, providers, defaultProvider }: SecretSe
   async function get(
     caller: Caller,
     id: string,
-    { deleted }: { deleted: 'shown' | 'hidden' } = { deleted: 'hidden' }
+    { deleted, reader = db }: { deleted: 'shown' | 'hidden'; reader?: Db<SecretsDatabase> } = {
+      deleted: 'hidden'
+    }
   ): Promise<CountedSecretRow> {
-    const row = await findSecret(db, id, { companies: visibleCompanies(caller.actor), deleted })
+    const row = await findSecret(reader, id, { companies: visibleCompanies(caller.actor), deleted })
     if (row === undefined) throw new AppError('secret_not_found')
     return row
   }
 
-  async function getForChange(caller: Caller, id: string): Promise<CountedSecretRow> {
-    const row = await get(caller, id)
+  async function getForChange(
+    caller: Caller,
+    id: string,
+    reader: Db<SecretsDatabase> = db
+  ): Promise<CountedSecretRow> {
+    const row = await get(caller, id, { deleted: 'hidden', reader })
     requireRole(caller.actor, row.company_id, 'operator')
     return row
   }
@@ -110,8 +116,9 @@ export function createSecretService({ db, providers, defaultProvider }: SecretSe
     },
 
     async delete(caller, id, { force }) {
-      const { company_id: companyId } = await getForChange(caller, id)
       await changing(db, caller, async (tx) => {
+        // After the nonce was taken: a replay is then told so, and not that the secret is gone.
+        const { company_id: companyId } = await getForChange(caller, id, tx)
         const secret = await lockSecret(tx, { companyId, id })
         if (secret === undefined) throw new AppError('secret_not_found')
         const bindings = await countBindings(tx, { companyId, id })

@@ -127,11 +127,12 @@ export interface Unsigned {
   body?: unknown
   contentType?: string
   nowMs?: number
+  nonce?: string
 }
 
 /** Signs one request, as a service would. */
 export function sign(origin: string, { key, actor }: Sender, request: Unsigned): Outgoing {
-  const { method, body, contentType = 'application/json', nowMs = Date.now() } = request
+  const { method, body, contentType = 'application/json', nowMs = Date.now(), nonce = newNonce() } = request
   const [path = '', search] = `/internal${request.path}`.split('?')
   const query = search === undefined ? '' : `?${search}`
   const bytes = bytesOf(body)
@@ -147,7 +148,7 @@ export function sign(origin: string, { key, actor }: Sender, request: Unsigned):
       body: bytes ?? '',
       actor: encodeActor(actor)
     },
-    { nowMs, nonce: newNonce() }
+    { nowMs, nonce }
   )
   const headers = { ...signed, ...(bytes === null ? {} : { 'content-type': contentType }) }
   return { method, path: path + query, body: bytes, headers }
