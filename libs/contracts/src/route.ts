@@ -40,6 +40,8 @@ export interface RouteConfig {
   readonly noStore: boolean
   /** The request changes or reveals something: a replay must find its nonce taken. */
   readonly effect: boolean
+  /** Every wait inside has a limit of its own, so the chassis keeps no timer around the handler. */
+  readonly selfTimed: boolean
 }
 
 export interface Route<S extends RouteSchema = RouteSchema> {
@@ -63,6 +65,7 @@ interface RouteInput<S extends RouteSchema> {
   problems?: readonly ProblemCode[]
   noStore?: boolean
   effect?: boolean
+  selfTimed?: boolean
   bodyBytesMax?: number
 }
 
@@ -81,7 +84,8 @@ export function defineRoute<const S extends RouteSchema>(input: RouteInput<S>): 
       owner: input.owner ?? 'gateway',
       visibility: input.visibility ?? 'public',
       noStore: input.noStore ?? false,
-      effect: input.effect ?? input.method !== 'GET'
+      effect: input.effect ?? input.method !== 'GET',
+      selfTimed: input.selfTimed ?? false
     }
   }
 }

@@ -108,7 +108,8 @@ export const resolveRunEnvironment = defineRoute({
   auth: { actors: ['run'] },
   schema: { response: { 200: ResolvedEnvironment } },
   problems: resolveProblems,
-  noStore: true
+  noStore: true,
+  selfTimed: true
 })
 
 export const ResolveTarget = Type.Object(
@@ -136,7 +137,8 @@ export const resolveEnvironment = defineRoute({
     response: { 200: ResolvedEnvironment }
   },
   problems: [...resolveProblems, 'replayed', 'company_forbidden'],
-  noStore: true
+  noStore: true,
+  selfTimed: true
 })
 
 /** One run's resolve inside a batch of the gateway: the run is proved, its id is the replay guard. */
@@ -174,7 +176,8 @@ export const resolveBatch = defineRoute({
     response: { 200: Type.String() }
   },
   bodyBytesMax: limits.internalBodyBytesMax,
-  noStore: true
+  noStore: true,
+  selfTimed: true
 })
 
 /** Each frame: `<status> <body bytes>\n<body>`; a status other than 200 carries a problem document. */

@@ -45,7 +45,6 @@ const headersTimeoutMs = 10_000
 const connectionTimeoutMs = 30_000
 /** Longer than any caller keeps an idle connection, so that the caller is the one to close it. */
 const keepAliveTimeoutMs = 72_000
-const handlerTimeoutMs = 15_000
 const paramCharsMax = 256
 const requestsPerSocketMax = 100_000
 /** Mean delay of the event loop over one sample beyond which requests are refused. */
@@ -75,7 +74,6 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     requestIdHeader: false,
     bodyLimit: limits.bodyBytesMax,
     requestTimeout: requestTimeoutMs,
-    handlerTimeout: handlerTimeoutMs,
     connectionTimeout: connectionTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
     maxRequestsPerSocket: requestsPerSocketMax,

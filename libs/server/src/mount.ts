@@ -4,6 +4,9 @@ declare module 'fastify' {
   interface FastifyContextConfig extends Partial<RouteConfig> {}
 }
 
+/** How long a handler may take in all; each wait inside has a shorter limit. */
+const handlerTimeoutMs = 15_000
+
 /** Turns a contract into route options: `app.route({ ...mount('/api', createSecret), handler })`. */
 export function mount<const S extends RouteSchema>(prefix: string, route: Route<S>) {
   return {
@@ -11,6 +14,7 @@ export function mount<const S extends RouteSchema>(prefix: string, route: Route<
     url: prefix + route.path,
     schema: route.schema,
     bodyLimit: route.bodyBytesMax,
-    config: route.config
+    config: route.config,
+    ...(route.config.selfTimed ? {} : { handlerTimeout: handlerTimeoutMs })
   }
 }

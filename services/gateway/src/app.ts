@@ -47,8 +47,9 @@ export async function buildApp(deps: Deps): Promise<Server> {
     isHostAllowed: hostJudge(config),
     origins: originsOf(app, config)
   })
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     if (request.routeOptions.config.noStore) reply.header('cache-control', 'no-store')
+    done()
   })
   addProbes(app, deps.health.checkReady)
 
@@ -93,10 +94,11 @@ function originsOf(app: Server, config: GatewayConfig): () => ReadonlySet<string
   const hostnames = ['localhost', '127.0.0.1', '[::1]', ...config.allowedHostnames]
   let origins: ReadonlySet<string> | undefined
   return () => {
+    if (origins !== undefined) return origins
     const address = app.server.address()
     if (address === null || typeof address === 'string')
       return ownOrigins({ ...config, hostnames }, config.port)
-    origins ??= ownOrigins({ ...config, hostnames }, address.port)
+    origins = ownOrigins({ ...config, hostnames }, address.port)
     return origins
   }
 }

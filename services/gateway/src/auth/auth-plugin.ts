@@ -1,5 +1,4 @@
 import { AppError, type Server } from '@paperclip/server'
-import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Actor, actorIdOf, anonymous } from './actor.js'
 import { type AuthenticateDeps, authenticate } from './authenticate.js'
@@ -13,7 +12,8 @@ interface AuthPluginOptions extends AuthenticateDeps {
   origins: () => ReadonlySet<string>
 }
 
-const uuidParam = /^[0-9A-Fa-f-]{36}$/
+/** A prober knows the process by its address only, and learns nothing but that it is there. */
+const probes: ReadonlySet<string | undefined> = new Set(['livez', 'readyz'])
 
 /**
  * Puts the guards before every route, in `onRequest`, so that no body is read for a caller who is refused: host,
@@ -24,8 +24,8 @@ export const authPlugin = fp<AuthPluginOptions>(
     app.decorateRequest('actor')
     app.addHook('onRequest', async (request) => {
       request.actor = anonymous
-      const { auth, quiet } = request.routeOptions.config
-      if (quiet === true) return
+      const { auth, operationId } = request.routeOptions.config
+      if (probes.has(operationId)) return
       if (!options.isHostAllowed(request.host ?? ''))
         throw new AppError('host_not_allowed', {
           detail: 'The gateway does not answer to this host name. Allow it in PAPERCLIP_ALLOWED_HOSTNAMES.'
@@ -41,21 +41,13 @@ export const authPlugin = fp<AuthPluginOptions>(
           origins: options.origins(),
           caller: actor.credentialKind === 'local_operator' ? 'local_operator' : 'cookie'
         })
-      const companyId = foldIds(request)
+      const { companyId } = request.params as { companyId?: string }
       authorize(actor, auth, companyId)
       if (companyId !== undefined) await requirePresent(options, actor, companyId)
     })
   },
   { name: 'auth', fastify: '5.x' }
 )
-
-/** Ids are compared as text further on, and text has two cases. Gives the company's. */
-function foldIds(request: FastifyRequest): string | undefined {
-  const params = request.params as Record<string, string>
-  for (const [name, value] of Object.entries(params))
-    if (uuidParam.test(value)) params[name] = value.toLowerCase()
-  return params.companyId
-}
 
 async function requirePresent({ lookup }: AuthenticateDeps, actor: Actor, companyId: string): Promise<void> {
   if (actor.kind !== 'board' || !actor.isInstanceAdmin) return
