@@ -35,7 +35,10 @@ export interface GatewayClient extends ContractCaller {
   readonly address: string
   /** Walks a list page by page, newest first. */
   pages<R extends Route>(route: R, ...input: ContractArguments<R>): AsyncGenerator<CallOutput<R>, void>
+  /** Lets what is under way finish, then closes the connections. */
   close(): Promise<void>
+  /** Cuts what is under way, which then fails as `interrupted`, and closes the connections. */
+  abandon(): Promise<void>
 }
 
 /**
@@ -88,6 +91,7 @@ export function createGatewayClient(options: GatewayClientOptions): GatewayClien
         cursor = next
       } while (cursor !== null)
     },
-    close: () => pool.close()
+    close: () => pool.close(),
+    abandon: () => pool.destroy()
   }
 }

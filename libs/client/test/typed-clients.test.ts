@@ -185,6 +185,20 @@ t.test('failures name the address and never the token', async (t) => {
   }
 })
 
+t.test('abandoning cuts what is under way, and leaves nothing that would keep a process alive', async (t) => {
+  let arrived = () => {}
+  const waiting = new Promise<void>((resolve) => {
+    arrived = resolve
+  })
+  const server = await realServer(t, () => arrived())
+  const client = createGatewayClient({ origin: server.origin })
+  const call = client.call(createCompany, { body: { name: 'Acme' } })
+  const failed = t.rejects(call, { code: 'interrupted' })
+  await waiting
+  await client.abandon()
+  await failed
+})
+
 t.test('only a GET is sent again, and only once', async (t) => {
   const server = await realServer(t, (request) => request.message.socket.resetAndDestroy())
   const client = open(t, server.origin)

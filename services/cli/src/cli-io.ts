@@ -1,11 +1,20 @@
+import type { Readable, Writable } from 'node:stream'
+
+/** Whether a stream is a terminal. */
+interface MaybeTerminal {
+  readonly isTTY?: boolean
+}
+
 /** Everything a command touches of its process. */
 export interface CliIo {
   readonly env: NodeJS.ProcessEnv
-  readonly stdin: NodeJS.ReadStream
+  readonly stdin: Readable & MaybeTerminal
   /** Data only. */
-  readonly stdout: NodeJS.WriteStream
+  readonly stdout: Writable & MaybeTerminal
   /** All else. */
-  readonly stderr: NodeJS.WriteStream
+  readonly stderr: Writable & MaybeTerminal
+  /** What the process exits with; `exitCodes` says what it means. */
+  exitCode: number
 }
 
 /** Tells the person something, on stderr. */

@@ -1,20 +1,21 @@
-import { ClientError, type GatewayClient } from '@paperclip/client'
-import { finishRun, type OpenedRun, openRun, resolveRunEnvironment } from '@paperclip/contracts'
+import type { GatewayClient } from '@paperclip/client'
+import {
+  type OpenedRun,
+  openRun,
+  type ResolvedEnvironment,
+  resolveRunEnvironment
+} from '@paperclip/contracts'
 import { openClient } from '../api-session.js'
 import { exitCodes } from '../cli-error.js'
 import { type CliIo, note } from '../cli-io.js'
 import { childEnvironment, type RunVariables } from './child-environment.js'
+import { closeRun, codeOf, type RunStatus, runDeadlineMs } from './close-run.js'
 import { type CommandEnd, signalNumber, startCommand } from './run-command.js'
 import { keepLease } from './run-lease.js'
 import { relaySignals, type SignalRelay } from './signal-relay.js'
 
 /** A closed run's command still holds its values, so it is ended: asked first, then killed. */
 const closedGraceMs = 10_000
-
-/** Below a renewal's interval even at the shortest lease. */
-const runDeadlineMs = 4_000
-
-const finishAttemptsMax = 3
 
 export interface AgentRun {
   readonly companyId: string
@@ -25,8 +26,6 @@ export interface AgentRun {
   readonly ttlSeconds: number
   readonly leaseSeconds: number
 }
-
-type RunStatus = 'succeeded' | 'failed' | 'cancelled'
 
 /**
  * Runs a command as an agent: opens a run, resolves its environment, starts the command with it, keeps the lease,
@@ -49,7 +48,7 @@ export async function runAsAgent(io: CliIo, client: GatewayClient, options: Agen
       status = statusOf(end, relay)
       return end.exitCode
     } finally {
-      await finish(io, { opened, status, address: client.address })
+      await closeRun(io, { opened, status, address: client.address })
     }
   } finally {
     relay.close()
@@ -65,13 +64,9 @@ interface Opened {
 
 async function runOpened(io: CliIo, { opened, relay, address, options }: Opened): Promise<CommandEnd> {
   const { run, token } = opened
-  const resolver = openClient(address, token)
-  const resolving = resolver.call(resolveRunEnvironment).finally(() => resolver.close())
-  const first = await Promise.race([resolving, relay.interrupted])
-  if (typeof first === 'string') {
-    resolving.catch(() => {})
+  const first = await resolveOrStop(io, { token, relay, address })
+  if (typeof first === 'string')
     return { exitCode: exitCodes.signalBase + signalNumber(first), signal: first }
-  }
   const variables: RunVariables = {
     PAPERCLIP_API_URL: address,
     PAPERCLIP_API_KEY: token,
@@ -101,41 +96,28 @@ async function runOpened(io: CliIo, { opened, relay, address, options }: Opened)
   }
 }
 
+/** Fetches the run's values, or gives the signal that came first. */
+async function resolveOrStop(
+  io: CliIo,
+  { token, relay, address }: { token: string; relay: SignalRelay; address: string }
+): Promise<ResolvedEnvironment | NodeJS.Signals> {
+  const client = openClient(address, token)
+  const resolving = client.call(resolveRunEnvironment)
+  // After a signal its failure is of no interest.
+  resolving.catch(() => {})
+  try {
+    return await Promise.race([resolving, relay.interrupted])
+  } catch (error) {
+    note(io, 'the command was not started: its environment could not be had')
+    throw error
+  } finally {
+    // After a signal an answer would come too late, and waiting for it would hold up the end.
+    await client.abandon()
+  }
+}
+
 /** A command that was asked to end and did not succeed was cancelled, whichever way it died. */
 function statusOf({ exitCode }: CommandEnd, relay: SignalRelay): RunStatus {
   if (exitCode === exitCodes.ok) return 'succeeded'
   return relay.endedBy === null ? 'failed' : 'cancelled'
-}
-
-/** Closes the run, by its own token. What cannot be closed closes itself when its lease ends. */
-async function finish(
-  io: CliIo,
-  { opened, status, address }: { opened: OpenedRun; status: RunStatus; address: string }
-): Promise<void> {
-  const { run, token } = opened
-  const client = openClient(address, token, { deadlineMs: runDeadlineMs })
-  try {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await client.call(finishRun, {
-          params: { companyId: run.companyId, runId: run.id },
-          body: { status }
-        })
-        return
-      } catch (error) {
-        // Closed already, by someone else or by an attempt whose answer was lost.
-        if (error instanceof ClientError && error.status === 401) return
-        const mayPass = error instanceof ClientError && (error.status === 0 || error.status >= 500)
-        if (mayPass && attempt < finishAttemptsMax) continue
-        note(io, `run ${run.id} could not be closed (${codeOf(error)}); it ends with its lease`)
-        return
-      }
-    }
-  } finally {
-    await client.close()
-  }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof ClientError ? error.code : 'internal'
 }

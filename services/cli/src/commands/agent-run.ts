@@ -54,7 +54,7 @@ export function addAgentRun(parent: Command, io: CliIo): void {
         const { project, ttl, lease } = flags
         const projectId = project === undefined ? null : await pickProject(client, companyId, project)
         const run = { companyId, agentId, projectId, command, pass, ttlSeconds: ttl, leaseSeconds: lease }
-        process.exitCode = await runAsAgent(io, client, run)
+        io.exitCode = await runAsAgent(io, client, run)
       })
     })
 }

@@ -36,7 +36,7 @@ export function addDoctor(parent: Command, io: CliIo): void {
       const status = worstOf(checks)
       if (flags.json) printJson(io, { status, checks })
       else printChecks(io, checks)
-      process.exitCode = status === 'fail' ? exitCodes.failed : exitCodes.ok
+      io.exitCode = status === 'fail' ? exitCodes.failed : exitCodes.ok
     })
 }
 

@@ -18,6 +18,6 @@ Example:
   $ PORT=4100 paperclipai run`
     )
     .action(async () => {
-      process.exitCode = await launch(io.env, { stdout: io.stdout, stderr: io.stderr })
+      io.exitCode = await launch(io.env, { stdout: io.stdout, stderr: io.stderr })
     })
 }

@@ -1,0 +1,13 @@
+import type { CliIo } from './cli-io.js'
+import { buildProgram } from './program.js'
+import { reportFailure } from './report-failure.js'
+
+/** Runs one command line, without the program's name, and returns the exit code. Never rejects. */
+export async function runCommandLine(io: CliIo, words: readonly string[]): Promise<number> {
+  try {
+    await buildProgram(io).parseAsync([...words], { from: 'user' })
+    return io.exitCode
+  } catch (error) {
+    return reportFailure(io, error)
+  }
+}

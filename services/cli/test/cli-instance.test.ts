@@ -1,0 +1,151 @@
+import { existsSync } from 'node:fs'
+import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { repositoryRoot } from '@paperclip/testing'
+import t from 'tap'
+import { binPath, runCli } from './fixtures/run-cli.js'
+
+const instanceOf = (home: string) => join(home, 'instances', 'default')
+
+/** Nothing listens on the ports of discard and of its neighbour. */
+const noServices = { PORT: '9', PAPERCLIP_SECRETS_PORT: '10' }
+
+t.test('npm links a committed file that says how to build when nothing is built', async (t) => {
+  const manifest = JSON.parse(await readFile(join(repositoryRoot, 'services/cli/package.json'), 'utf8'))
+  t.same(manifest.bin, { paperclipai: './bin/paperclipai.js' })
+  t.equal(binPath, join(repositoryRoot, 'services/cli/bin/paperclipai.js'))
+  t.match(await readFile(binPath, 'utf8'), /^#!\/usr\/bin\/env node\n/)
+  t.ok(((await stat(binPath)).mode & 0o111) !== 0, 'it is executable')
+  t.notOk(/dist/.test(manifest.bin.paperclipai), 'it exists before any build')
+})
+
+t.test('onboarding twice leaves every file as it was, all for their owner alone', async (t) => {
+  const home = t.testdir({})
+  const env = { PAPERCLIP_HOME: home }
+  const first = await runCli(['onboard', '--yes', '--json'], { env })
+  t.equal(first.code, 0, first.stderr)
+  const made = JSON.parse(first.stdout) as { created: string[]; masterKey: string }
+  t.equal(made.masterKey, 'created')
+  const before = await contents(instanceOf(home))
+  t.ok(before.size >= 6)
+  const second = await runCli(['onboard', '--yes', '--json'], { env })
+  t.match(JSON.parse(second.stdout), { created: [], variablesAdded: [], masterKey: 'existing' })
+  t.same(await contents(instanceOf(home)), before)
+  for (const path of before.keys()) t.equal((await stat(path)).mode & 0o077, 0, path)
+  for (const secret of await secretsOf(home)) t.notOk((first.stdout + first.stderr).includes(secret))
+})
+
+t.test('a configuration that cannot be read is left alone, exit 1', async (t) => {
+  const home = t.testdir({ instances: { default: { 'config.json': '{"server":{"port":"x"}}' } } })
+  const result = await runCli(['onboard', '--yes'], { env: { PAPERCLIP_HOME: home } })
+  t.match(result, { code: 1, stdout: '', stderr: /server\.port/ })
+  t.equal(await readFile(join(instanceOf(home), 'config.json'), 'utf8'), '{"server":{"port":"x"}}')
+  t.same(await readdir(instanceOf(home)), ['config.json'])
+})
+
+t.test('doctor without a configuration fails with that one check', async (t) => {
+  const { code, stdout } = await runCli(['doctor', '--json'], { env: { PAPERCLIP_HOME: t.testdir({}) } })
+  t.equal(code, 1)
+  const { status, checks } = JSON.parse(stdout)
+  t.equal(status, 'fail')
+  t.match(checks, [{ id: 'config', status: 'fail', repair: /onboard/ }])
+  t.equal(checks.length, 1)
+})
+
+t.test('doctor checks in order, names what is down, and shows no secret', async (t) => {
+  const home = t.testdir({})
+  const env = { PAPERCLIP_HOME: home, ...noServices }
+  await runCli(['onboard', '--yes'], { env })
+  const { code, stdout, stderr } = await runCli(['doctor', '--json'], { env })
+  t.equal(code, 1)
+  const { checks } = JSON.parse(stdout) as { checks: { id: string; status: string }[] }
+  const order = ['config', 'deployment_mode', 'auth', 'deployment_secrets', 'database', 'secrets_service']
+  order.push('secret_provider', 'strict_mode', 'gateway', 'ports', 'versions')
+  t.same(
+    checks.map((check) => check.id),
+    order
+  )
+  const failing = checks.filter((check) => check.status === 'fail').map((check) => check.id)
+  t.match(failing, ['database', 'secrets_service', 'gateway'])
+  for (const secret of await secretsOf(home)) t.notOk((stdout + stderr).includes(secret))
+})
+
+t.test('doctor sees weak, shared, open and missing keys', async (t) => {
+  const home = t.testdir({})
+  const env = { PAPERCLIP_HOME: home, ...noServices }
+  await runCli(['onboard', '--yes'], { env })
+  const secrets = join(instanceOf(home), 'secrets')
+  const keyCheck = async (more: Record<string, string> = {}) => {
+    const { stdout } = await runCli(['doctor', '--json'], { env: { ...env, ...more } })
+    const { checks } = JSON.parse(stdout) as { checks: { id: string; status: string; message: string }[] }
+    return checks.find((check) => check.id === 'deployment_secrets')
+  }
+  t.match(await keyCheck(), { status: 'pass' })
+  t.match(await keyCheck({ PAPERCLIP_SECRETS_MASTER_KEY: 'a'.repeat(32) }), {
+    status: 'fail',
+    message: /master key/
+  })
+  const audit = (await readFile(join(secrets, 'audit.key'), 'utf8')).trim()
+  t.match(await keyCheck({ PAPERCLIP_SECRETS_MASTER_KEY: audit }), { status: 'fail', message: /same value/ })
+  await chmod(join(secrets, 'audit.key'), 0o644)
+  t.match(await keyCheck(), { status: 'warn', message: /others can read .*audit\.key/ })
+  await rm(join(secrets, 'master.key'))
+  t.match(await keyCheck(), { status: 'fail', message: /no .*master\.key, and nothing needs one yet/ })
+})
+
+t.test('doctor --repair makes what is missing once and replaces nothing', async (t) => {
+  const home = t.testdir({})
+  const env = { PAPERCLIP_HOME: home, ...noServices }
+  await runCli(['onboard', '--yes'], { env })
+  const masterKey = join(instanceOf(home), 'secrets/master.key')
+  const dotEnv = join(instanceOf(home), '.env')
+  const withoutToken = (await readFile(dotEnv, 'utf8')).replace(/^PAPERCLIP_AGENT_JWT_SECRET=.*\n/m, '')
+  await writeFile(dotEnv, withoutToken)
+  await rm(masterKey)
+  const first = await runCli(['doctor', '--repair', '-y', '--json'], { env })
+  t.match(first.stderr, /created .*master\.key[\s\S]*added PAPERCLIP_AGENT_JWT_SECRET/)
+  t.ok(existsSync(masterKey))
+  t.ok((await readFile(dotEnv, 'utf8')).startsWith(withoutToken))
+  const before = await contents(instanceOf(home))
+  const second = await runCli(['doctor', '--repair', '-y', '--json'], { env })
+  t.equal(second.stderr, '')
+  t.same(await contents(instanceOf(home)), before)
+})
+
+t.test('the address comes from the flag, the variable, the configuration, in this order', async (t) => {
+  const home = t.testdir({ instances: { default: { 'config.json': '{"server":{"port":9}}' } } })
+  const address = async (args: string[], env: Record<string, string>) => {
+    const { stderr } = await runCli(['company', 'list', ...args], {
+      env: { PAPERCLIP_HOME: home, ...env }
+    })
+    return /http:\/\/\S+/.exec(stderr)?.[0]
+  }
+  t.equal(await address([], {}), 'http://127.0.0.1:9')
+  t.equal(await address([], { PAPERCLIP_API_URL: 'http://127.0.0.1:10' }), 'http://127.0.0.1:10')
+  const both = await address(['--api-url', 'http://127.0.0.1:11'], {
+    PAPERCLIP_API_URL: 'http://127.0.0.1:10'
+  })
+  t.equal(both, 'http://127.0.0.1:11')
+})
+
+async function contents(folder: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>()
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }))
+    if (entry.isFile())
+      found.set(
+        join(entry.parentPath, entry.name),
+        await readFile(join(entry.parentPath, entry.name), 'utf8')
+      )
+  return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** Every key and password of an instance, to look for in what was printed. */
+async function secretsOf(home: string): Promise<string[]> {
+  const files = [...(await contents(instanceOf(home)))]
+  const texts = files.flatMap(([path, text]) => {
+    if (path.endsWith('.key')) return [text.trim()]
+    if (path.endsWith('.env')) return [...text.matchAll(/^\w+=(\S+)$/gm)].map((match) => match[1] as string)
+    return [...text.matchAll(/"secret": "([^"]+)"/g)].map((match) => match[1] as string)
+  })
+  return texts.filter((text) => text.length > 20)
+}

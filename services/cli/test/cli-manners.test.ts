@@ -1,0 +1,232 @@
+import t from 'tap'
+import { type FakeHandler, fakeGateway } from './fixtures/fake-gateway.js'
+import { runBin, runCli } from './fixtures/run-cli.js'
+import { acme, agentId, apiKey, coder, companyId, keyId, sampleId, website } from './fixtures/sample-rows.js'
+
+const basics: Record<string, FakeHandler> = {
+  listCompanies: () => ({ body: [acme] }),
+  listAgents: () => ({ body: [coder] }),
+  listProjects: () => ({ body: [website] })
+}
+
+t.test('misuse is exit 2, says so in one line with a hint, and sends nothing', async (t) => {
+  const gateway = await fakeGateway(t, basics)
+  const misuses: [args: string[], message: RegExp, env?: Record<string, string>][] = [
+    [['nope'], /unknown command 'nope'/],
+    [['company', 'lst'], /unknown command 'lst'\n.*Did you mean list/],
+    [['company', 'list', '--bogus'], /unknown option '--bogus'/],
+    [['company', 'create'], /missing required argument 'name'/],
+    [['company', 'create', 'a', 'b'], /too many arguments/],
+    [['agent', 'run', 'coder'], /missing required argument 'command'/],
+    [['agent', 'run', 'coder', '--pass', 'NOT_SET_HERE', '--', 'true'], /NOT_SET_HERE.*not set/],
+    [['agent', 'run', 'coder', '--lease', '3', '--', 'true'], /from 15 to 3600/],
+    [['agent', 'revoke-key', 'coder', 'paperclip_agent_x'], /<key-id> is not an id/],
+    [['agent', 'create-key', 'coder', 'ci', '--expires-at', 'soon'], /--expires-at is not a time/],
+    [['activity', 'list', '--limit', '0'], /whole number from 1/],
+    [['secrets', 'list', '--status', 'gone'], /Allowed choices are active/],
+    [
+      ['secrets', 'create', 'A', '--value-env', 'NOT_SET_HERE'],
+      /--value-env names a variable that is not set/
+    ],
+    [['secrets', 'create', 'A', '--value-env', 'HOME', '--value-file', '/x'], /cannot be used together/],
+    [['secrets', 'create', 'A'], /no value came on stdin/],
+    [['secrets', 'list', '--company-id', 'acme'], /--company-id is not an id/],
+    [['secrets', 'list'], /PAPERCLIP_COMPANY_ID is not an id/, { PAPERCLIP_COMPANY_ID: 'acme' }],
+    [['env', 'get'], /name an agent, or a project/],
+    [['env', 'get', 'coder', '--project', 'website'], /cannot be named together/],
+    [['env', 'set', 'coder'], /nothing to change/],
+    [['env', 'set', 'A=secret:b'], /must name the agent/],
+    [['env', 'set', 'coder', 'A=secret:x', '--secret', 'A=y'], /A is given twice/],
+    [['env', 'set', 'coder', 'A=secret:x', '--unset', 'A'], /A is both set and unset/],
+    [['env', 'set', 'coder', '1A=secret:x'], /begins with no digit/],
+    [['env', 'set', 'coder', 'A=secret:x@0'], /may end in @version/],
+    [['env', 'set', 'coder', '--plain-env', 'NOT_SET_HERE'], /NOT_SET_HERE is not set/],
+    [['doctor', '--yes'], /--yes is for --repair/],
+    [['doctor', '--repair'], /--repair asks on a terminal/],
+    [['company', 'list', '--api-url', 'http://u:p@h'], /is not an address/],
+    [['company', 'list'], /is not a key/, { PAPERCLIP_API_KEY: 'a b' }],
+    [['company', 'list'], /both set/, { PAPERCLIP_API_KEY: 'a', PAPERCLIP_API_KEY_FILE: '/x' }]
+  ]
+  for (const [args, message, env = {}] of misuses) {
+    const { code, stdout, stderr } = await runCli(args, { origin: gateway.origin, env })
+    t.equal(code, 2, args.join(' '))
+    t.equal(stdout, '', args.join(' '))
+    t.match(stderr, message)
+    t.ok(
+      stderr.split('\n').every((line) => line === '' || line.startsWith('paperclipai: ')),
+      stderr
+    )
+    t.notMatch(stderr, /\n\s+at /)
+  }
+  t.same(gateway.calls, [])
+})
+
+t.test(
+  'what follows a flag or stands where a reference should is never repeated: it may be a value',
+  async (t) => {
+    const gateway = await fakeGateway(t, basics)
+    const slips = [
+      ['secrets', 'create', 'A', '--value=hunter2'],
+      ['secrets', 'create', 'A', 'hunter2'],
+      ['secrets', 'create', 'A', '--value-env', 'hunter2'],
+      ['secrets', 'create', 'A', '--value-file', '/nonexistent/hunter2'],
+      ['env', 'set', 'coder', 'PASSWORD=hunter2'],
+      ['env', 'set', 'coder', 'hunter2'],
+      ['env', 'set', 'coder', '--secret', 'A=!hunter2'],
+      ['company', 'list', '--api-url', 'http://me:hunter2@127.0.0.1'],
+      ['agent', 'revoke-key', 'coder', 'hunter2']
+    ]
+    for (const args of slips) {
+      const { code, stdout, stderr } = await runCli(args, { origin: gateway.origin })
+      t.ok(code === 2 || code === 1, args.join(' '))
+      t.notMatch(stdout + stderr, /hunter2/)
+    }
+    t.same(gateway.calls, [])
+  }
+)
+
+t.test('a dead server is one readable line that names its address and what to do, exit 1', async (t) => {
+  const dead = 'http://127.0.0.1:9'
+  const { code, stdout, stderr } = await runBin(t, ['company', 'list'], {
+    origin: dead,
+    env: { PAPERCLIP_API_KEY: apiKey }
+  })
+  t.same({ code, stdout }, { code: 1, stdout: '' })
+  const lines = stderr.trim().split('\n')
+  t.equal(lines.length, 2)
+  t.match(lines[0], /^paperclipai: http:\/\/127\.0\.0\.1:9 cannot be reached/)
+  t.match(lines[1], /^paperclipai: hint: start it with/)
+  t.notMatch(stderr, apiKey)
+})
+
+t.test('a problem is told with its code, its places and a hint; the token stays unseen', async (t) => {
+  const gateway = await fakeGateway(t, {
+    ...basics,
+    createAgent: () => ({
+      problem: 'env_invalid',
+      detail: 'One entry is not valid.',
+      errors: [{ pointer: '/env/A', message: 'There is no such secret.', code: 'secret_not_found' }]
+    }),
+    listCompanies: ({ token }) => (token === apiKey ? { body: [acme] } : { problem: 'unauthenticated' })
+  })
+  const env = { PAPERCLIP_API_KEY: apiKey }
+  const { code, stdout, stderr } = await runCli(['agent', 'create', 'x'], { origin: gateway.origin, env })
+  t.same({ code, stdout }, { code: 1, stdout: '' })
+  t.equal(
+    stderr,
+    'paperclipai: One entry is not valid (env_invalid)\n' +
+      'paperclipai:   /env/A: There is no such secret (secret_not_found)\n' +
+      'paperclipai: hint: nothing was saved; see `paperclipai secrets list`\n'
+  )
+  const refused = await runCli(['company', 'list'], {
+    origin: gateway.origin,
+    env: { PAPERCLIP_API_KEY: 'paperclip_board_other' }
+  })
+  t.equal(refused.code, 1)
+  t.match(refused.stderr, /unauthenticated.*\n.*hint: PAPERCLIP_API_KEY/)
+  t.notMatch(refused.stderr, /paperclip_board_other/)
+})
+
+t.test('tables are aligned and harmless to a terminal; --json gives the rows as they came', async (t) => {
+  const nasty = { ...acme, id: sampleId(1, 2), name: 'A\u001b[2J\nB\u202e' }
+  const gateway = await fakeGateway(t, { listCompanies: () => ({ body: [acme, nasty] }) })
+  const table = await runCli(['company', 'list'], { origin: gateway.origin })
+  const json = await runCli(['company', 'list', '--json'], { origin: gateway.origin })
+  const [head = '', first = '', second = ''] = table.stdout.split('\n')
+  t.match(head, /^ID {2,}NAME {2,}STATUS {2,}CREATED$/)
+  t.equal(first.indexOf('active'), head.indexOf('STATUS'))
+  t.match(second, 'A\\u001b[2J\\u000aB\\u202e')
+  t.equal(table.stderr, '')
+  t.same(JSON.parse(json.stdout), [acme, nasty])
+  t.equal(gateway.violations.length, 0)
+})
+
+t.test('lists walk every page, up to --limit, and say when there is more', async (t) => {
+  const rows = Array.from({ length: 7 }, (_, index) => ({ ...acme, id: sampleId(1, index + 1) }))
+  const gateway = await fakeGateway(t, {
+    listCompanies: ({ query }) => {
+      const from = Number(query.cursor ?? 0)
+      const next = from + 3 < rows.length ? { link: `</api/companies?cursor=${from + 3}>; rel="next"` } : {}
+      return { body: rows.slice(from, from + 3), ...next }
+    }
+  })
+  const all = await runCli(['company', 'list', '--json'], { origin: gateway.origin })
+  t.same(JSON.parse(all.stdout), rows)
+  t.equal(all.stderr, '')
+  const some = await runCli(['company', 'list', '--json', '--limit', '5'], { origin: gateway.origin })
+  t.same(JSON.parse(some.stdout), rows.slice(0, 5))
+  t.match(some.stderr, /showing the newest 5/)
+  t.same(gateway.violations, [])
+})
+
+t.test('the company is the flag, else the variable, else the only active one, else a question', async (t) => {
+  const other = { ...acme, id: sampleId(1, 2), name: 'Other' }
+  const archived = { ...acme, id: sampleId(1, 3), status: 'archived' as const }
+  let companies = [acme, archived]
+  const gateway = await fakeGateway(t, {
+    ...basics,
+    listCompanies: () => ({ body: companies }),
+    getAgent: () => ({ body: { ...coder, companyId: other.id } }),
+    getAgentEnvironment: () => ({ body: { env: {} } })
+  })
+  const list = (args: string[], env = {}) =>
+    runCli(['agent', 'list', '--json', ...args], { origin: gateway.origin, env })
+  await list([])
+  t.equal(gateway.last('listAgents')?.params.companyId, companyId)
+  await list([], { PAPERCLIP_COMPANY_ID: other.id })
+  t.equal(gateway.last('listAgents')?.params.companyId, other.id)
+  await list(['--company-id', archived.id], { PAPERCLIP_COMPANY_ID: other.id })
+  t.equal(gateway.last('listAgents')?.params.companyId, archived.id)
+  companies = [acme, other]
+  const several = await list([])
+  t.equal(several.code, 2)
+  t.match(
+    several.stderr,
+    new RegExp(`several companies[\\s\\S]*${acme.id}[\\s\\S]*${other.id}[\\s\\S]*--company-id`)
+  )
+  await runCli(['env', 'get', agentId], { origin: gateway.origin })
+  t.equal(gateway.last('getAgentEnvironment')?.params.companyId, other.id, 'an id says which company')
+  companies = []
+  const none = await list([])
+  t.equal(none.code, 1)
+  t.match(none.stderr, /no company yet[\s\S]*company create/)
+  t.same(gateway.violations, [])
+})
+
+t.test('a name stands for one living agent; of several the ids are listed', async (t) => {
+  const namesake = { ...coder, id: sampleId(2, 2) }
+  let agents = [{ ...namesake, status: 'terminated' as const }, coder]
+  const gateway = await fakeGateway(t, {
+    ...basics,
+    listAgents: () => ({ body: agents }),
+    listAgentKeys: () => ({ body: [] }),
+    revokeAgentKey: () => ({ body: { ok: true } })
+  })
+  const keys = (agent: string) => runCli(['agent', 'keys', agent], { origin: gateway.origin })
+  t.equal((await keys('coder')).code, 0)
+  t.equal(gateway.last('listAgentKeys')?.params.id, coder.id)
+  t.match(await keys('writer'), { code: 1, stderr: /no agent "writer"[\s\S]*agent list/ })
+  const revoked = await runCli(['agent', 'revoke-key', 'coder', keyId], { origin: gateway.origin })
+  t.match(revoked, { code: 0, stdout: '' })
+  t.same(gateway.last('revokeAgentKey')?.params, { id: coder.id, keyId })
+  agents = [namesake, coder] as typeof agents
+  t.match(await keys('coder'), { code: 2, stderr: new RegExp(`${namesake.id}[\\s\\S]*${coder.id}`) })
+  t.same(gateway.violations, [])
+})
+
+t.test('help has an example for every command, on stdout, exit 0; a bare group is misuse', async (t) => {
+  const commands = [
+    'onboard,run,doctor',
+    'company list,company create,project list,project create,activity list,env get,env set',
+    'agent list,agent create,agent run,agent keys,agent create-key,agent revoke-key',
+    'secrets list,secrets create,secrets rotate,secrets delete,secrets versions,secrets usage,secrets access-events'
+  ].flatMap((line) => line.split(','))
+  for (const command of commands) {
+    const { code, stdout, stderr } = await runCli([...command.split(' '), '--help'])
+    t.same({ code, stderr }, { code: 0, stderr: '' }, command)
+    t.match(stdout, new RegExp(`Examples?.*:\\n  \\$ .*${command}`), command)
+  }
+  const bare = await runCli(['secrets'])
+  t.same({ code: bare.code, stdout: bare.stdout }, { code: 2, stdout: '' })
+  t.match(bare.stderr, /Usage: paperclipai secrets/)
+})

@@ -1,0 +1,238 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { EnvironmentView } from '@paperclip/contracts'
+import t from 'tap'
+import { type FakeHandler, fakeGateway } from './fixtures/fake-gateway.js'
+import { runCli } from './fixtures/run-cli.js'
+import {
+  acme,
+  anthropic,
+  coder,
+  companyId,
+  plainValue,
+  projectId,
+  sampleId,
+  secretId,
+  website
+} from './fixtures/sample-rows.js'
+
+const { id, key, name, status } = anthropic
+const basics: Record<string, FakeHandler> = {
+  listCompanies: () => ({ body: [acme] }),
+  listAgents: () => ({ body: [coder] }),
+  listProjects: () => ({ body: [website] }),
+  listSecretCatalog: () => ({ body: [{ id, key, name, status }] }),
+  createSecret: () => ({ body: anthropic }),
+  rotateSecret: () => ({ body: { ...anthropic, latestVersion: 2 } })
+}
+
+t.test('a value from stdin, a file or a variable arrives byte for byte and is printed nowhere', async (t) => {
+  const gateway = await fakeGateway(t, basics)
+  const folder = t.testdir({})
+  const file = join(folder, 'value')
+  const values = [
+    '  spaces kept  ',
+    'emoji 🔑 ü',
+    'two\nlines\n',
+    'crlf\r\nlines\r\n',
+    'tab\tand\u0000nul',
+    '\ufeffbom'
+  ]
+  for (const value of [...values, plainValue]) {
+    await writeFile(file, value)
+    const ways: [args: string[], options: object][] = [
+      [[], { input: value }],
+      [['--value-file', file], {}]
+    ]
+    if (!value.includes('\u0000')) ways.push([['--value-env', 'MY_VALUE'], { env: { MY_VALUE: value } }])
+    const results = await Promise.all(
+      ways.map(([args, options]) => {
+        return runCli(['secrets', 'create', 'Anthropic API Key', ...args], {
+          origin: gateway.origin,
+          ...options
+        })
+      })
+    )
+    for (const { code, stdout, stderr } of results) {
+      t.equal(code, 0, stderr)
+      t.notOk((stdout + stderr).includes(value.trim()))
+    }
+    const sent = gateway.calls.filter((call) => call.operationId === 'createSecret').slice(-ways.length)
+    for (const call of sent) t.same(call.body, { name: 'Anthropic API Key', value })
+  }
+  t.same(gateway.violations, [])
+})
+
+t.test(
+  'one line loses the line end that echo and editors add, with a note; --keep-newline keeps it',
+  async (t) => {
+    const gateway = await fakeGateway(t, basics)
+    const rotate = (input: string, ...flags: string[]) =>
+      runCli(['secrets', 'rotate', key, ...flags], { origin: gateway.origin, input })
+    const sent = () => (gateway.last('rotateSecret')?.body as { value: string } | undefined)?.value
+    t.match(await rotate('abc\n'), { code: 0, stderr: /line end of the value was dropped/ })
+    t.equal(sent(), 'abc')
+    await rotate('abc\r\n')
+    t.equal(sent(), 'abc')
+    t.match(await rotate('abc\n', '--keep-newline'), { code: 0, stderr: '' })
+    t.equal(sent(), 'abc\n')
+    t.match(await rotate('abc\n\n'), { code: 0, stderr: '' })
+    t.equal(sent(), 'abc\n\n')
+    t.match(await rotate('\n'), { code: 2, stderr: /no value came on stdin/ })
+  }
+)
+
+t.test(
+  'the largest value is taken; a larger one, and what is not UTF-8, is refused before a request',
+  async (t) => {
+    const gateway = await fakeGateway(t, basics)
+    const folder = t.testdir({ binary: Buffer.from([0x66, 0xff, 0x66]) })
+    const create = (args: string[], input = '') =>
+      runCli(['secrets', 'create', 'A', ...args], { origin: gateway.origin, input })
+    t.equal((await create([], 'x'.repeat(65_536))).code, 0)
+    const before = gateway.calls.length
+    t.match(await create([], 'x'.repeat(65_537)), { code: 1, stderr: /larger than 65536 bytes/ })
+    t.match(await create([], 'x'.repeat(5_000_000)), { code: 1, stderr: /larger than 65536 bytes/ })
+    t.match(await create(['--value-file', join(folder, 'binary')]), { code: 1, stderr: /not UTF-8/ })
+    t.match(await create(['--value-file', folder]), { code: 1, stderr: /cannot be read \(EISDIR\)/ })
+    t.equal(gateway.calls.length, before)
+  }
+)
+
+t.test('a secret is found by id, key or name; rotate passes the expected version', async (t) => {
+  const gateway = await fakeGateway(t, basics)
+  for (const secret of [id, key, name]) {
+    const args = ['secrets', 'rotate', secret, '--expect-version', '1', '--json']
+    const { code, stdout } = await runCli(args, { origin: gateway.origin, input: 'v' })
+    t.equal(code, 0)
+    t.equal(JSON.parse(stdout).latestVersion, 2)
+    t.match(gateway.last('rotateSecret'), { params: { id }, body: { value: 'v', expectedLatestVersion: 1 } })
+  }
+  const missing = await runCli(['secrets', 'versions', 'nope'], { origin: gateway.origin })
+  t.match(missing, { code: 1, stderr: /no secret "nope"[\s\S]*secrets list/ })
+  t.same(gateway.violations, [])
+})
+
+t.test('delete says that a secret is in use, and what to do', async (t) => {
+  const gateway = await fakeGateway(t, {
+    ...basics,
+    deleteSecret: ({ query }) =>
+      query.force ? { body: { ok: true, remote: 'none' } } : { problem: 'in_use' }
+  })
+  const refused = await runCli(['secrets', 'delete', key], { origin: gateway.origin })
+  t.match(refused, { code: 1, stdout: '', stderr: /\(in_use\)[\s\S]*secrets usage.*--force/ })
+  const forced = await runCli(['secrets', 'delete', key, '--force', '--json'], { origin: gateway.origin })
+  t.match(forced, { code: 0, stdout: /"remote": "none"/ })
+  t.same(gateway.violations, [])
+})
+
+t.test('access events and activity are shown with who stands behind them', async (t) => {
+  const opener = {
+    actorType: 'user',
+    actorId: 'local-board',
+    credentialKind: 'local_operator',
+    credentialId: null
+  }
+  const event = {
+    ...{ id: sampleId(7), companyId, secretId, secretKey: key, version: 1, provider: 'local_encrypted' },
+    ...{ actorType: 'agent', actorId: coder.id, openedBy: opener, targetType: 'agent', targetId: coder.id },
+    ...{ configPath: 'env.A', runId: sampleId(5), outcome: 'denied', code: 'secret_deleted' },
+    ...{ followsEventId: null, requestId: 'r', createdAt: '2026-01-31T12:00:00.000Z' }
+  }
+  const gateway = await fakeGateway(t, {
+    ...basics,
+    listCompanyAccessEvents: () => ({ body: [event] }),
+    listSecretAccessEvents: () => ({ body: [event] }),
+    getSecretUsage: () => ({ body: { secretId, bindings: [] } }),
+    listActivity: () => ({ body: [] })
+  })
+  const run = (...args: string[]) => runCli(args, { origin: gateway.origin })
+  const all = await run('secrets', 'access-events', '--outcome', 'denied', '--run-id', sampleId(5))
+  t.match(all.stdout, new RegExp(`denied +secret_deleted +${key}.*agent:${coder.id} +user:local-board`))
+  t.match(gateway.last('listCompanyAccessEvents')?.query, {
+    outcome: 'denied',
+    runId: sampleId(5),
+    limit: 101
+  })
+  t.same(JSON.parse((await run('secrets', 'access-events', key, '--json')).stdout), [event])
+  t.same(JSON.parse((await run('secrets', 'usage', key, '--json')).stdout), { secretId, bindings: [] })
+  t.match(await run('activity', 'list', '--action', 'secret.rotated'), { code: 0, stdout: /^TIME/ })
+  t.match(gateway.last('listActivity')?.query, { action: 'secret.rotated' })
+  t.same(gateway.violations, [])
+})
+
+t.test('env set reads the environment, changes what was named, and keeps the rest as it came', async (t) => {
+  let stored: EnvironmentView['env'] = {
+    KEPT: { type: 'plain', value: '***REDACTED***' },
+    REF: { type: 'secret_ref', secretId, version: 2 },
+    OLD: { type: 'plain', value: 'x' }
+  }
+  const gateway = await fakeGateway(t, {
+    ...basics,
+    getAgentEnvironment: () => ({ body: { env: stored } }),
+    putAgentEnvironment: () => ({ body: { env: stored } })
+  })
+  const folder = t.testdir({
+    region: 'eu-west-1\n',
+    'env.json': '{"env":{"DOC":"text","TYPED":{"type":"plain","value":"v"}}}'
+  })
+  const args = ['env', 'set', 'coder', 'NEW=secret:anthropic-api-key', 'PIN=secret:anthropic-api-key@3']
+  args.push('--secret', `BY_ID=${secretId}@2`, '--plain-file', `REGION=${join(folder, 'region')}`)
+  args.push('--plain-env', 'MODEL', '--plain-env', 'OTHER=MODEL', '--unset', 'OLD', '--unset', 'ABSENT')
+  args.push('--from-file', join(folder, 'env.json'))
+  const result = await runCli(args, { origin: gateway.origin, env: { MODEL: 'large' } })
+  t.equal(result.code, 0, result.stderr)
+  t.same(gateway.last('putAgentEnvironment'), {
+    operationId: 'putAgentEnvironment',
+    params: { companyId, agentId: coder.id },
+    query: {},
+    token: null,
+    body: {
+      env: {
+        KEPT: { type: 'plain', value: '***REDACTED***' },
+        REF: { type: 'secret_ref', secretId, version: 2 },
+        NEW: '$secret:anthropic-api-key',
+        PIN: '$secret:anthropic-api-key@3',
+        BY_ID: { type: 'secret_ref', secretId, version: 2 },
+        REGION: { type: 'plain', value: 'eu-west-1' },
+        MODEL: { type: 'plain', value: 'large' },
+        OTHER: { type: 'plain', value: 'large' },
+        DOC: 'text',
+        TYPED: { type: 'plain', value: 'v' }
+      }
+    }
+  })
+  t.match(result.stdout, /REF +secret:anthropic-api-key +2/, 'people see keys, not ids')
+  stored = {}
+  const json = await runCli(['env', 'get', 'coder', '--json'], { origin: gateway.origin })
+  t.same(JSON.parse(json.stdout), { env: {} })
+  t.same(gateway.violations, [])
+})
+
+t.test('env set of a project takes a document from stdin; --replace starts from nothing', async (t) => {
+  const gateway = await fakeGateway(t, {
+    ...basics,
+    getProjectEnvironment: () => ({ body: { env: { OLD: { type: 'plain', value: 'x' } } } }),
+    putProjectEnvironment: () => ({ body: { env: {} } })
+  })
+  const set = (input: string, ...flags: string[]) =>
+    runCli(['env', 'set', '--project', 'website', '--from-file', '-', ...flags], {
+      origin: gateway.origin,
+      input
+    })
+  t.equal((await set('{"A":"1"}')).code, 0)
+  t.match(gateway.last('putProjectEnvironment'), {
+    params: { projectId },
+    body: { env: { OLD: {}, A: '1' } }
+  })
+  t.equal((await set('{"A":"1"}', '--replace')).code, 0)
+  t.same(gateway.last('putProjectEnvironment')?.body, { env: { A: '1' } })
+  const before = gateway.calls.length
+  for (const bad of ['never-printed', '[]', '{"A":never-printed}', '{"A":["never-printed"]}']) {
+    const { code, stderr } = await set(bad)
+    t.equal(code, 1)
+    t.notMatch(stderr, /never-printed/)
+  }
+  t.equal(gateway.calls.length, before)
+  t.same(gateway.violations, [])
+})
