@@ -33,7 +33,8 @@ export async function run(
     process.exit(1)
   }
   const { logger, stop } = service
-  const closer = closeWithGrace({ delay: drainMsMax, logger }, async ({ err, signal }) => {
+  // SIGHUP is for reading keys anew; whoever has keys listens to it.
+  const closer = closeWithGrace({ delay: drainMsMax, logger, skip: ['SIGHUP'] }, async ({ err, signal }) => {
     if (err) logger.error({ name: err.name, frames: framesOf(err) }, 'stopping after an uncaught error')
     else logger.info({ signal: signal ?? 'parent gone' }, 'stopping')
     await stop()

@@ -3,7 +3,7 @@ import { createSecretKey } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { createInternalTransport } from '@paperclip/client'
 import type { Db } from '@paperclip/db'
-import { createCursorCodec, type createLogger } from '@paperclip/server'
+import { createCursorCodec, type Logger } from '@paperclip/server'
 import {
   createAgentEnvironments,
   pendingSweepIntervalMs,
@@ -33,8 +33,6 @@ import { createForwardService, type ForwardService } from './vault/forward-servi
 import { createResolveHop, type ResolveHop } from './vault/resolve-hop.js'
 import { createSecretsHop } from './vault/secrets-hop.js'
 
-export type Logger = ReturnType<typeof createLogger>
-
 /** Shown to board callers, and in the API document. */
 export const version = '0.1.0'
 
@@ -61,6 +59,8 @@ export interface Deps {
   readonly health: HealthService
   readonly forwarder: ForwardService
   readonly resolveHop: ResolveHop
+  /** Reads the signing key's file anew. */
+  reloadKey(): void
   /** Starts what works aside from requests. */
   start(): void
   /** Stops it, writes what is still to be written, and closes the connections. */
@@ -120,6 +120,9 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
     health: createHealthService({ db, hop, config, version }),
     forwarder: createForwardService({ db, mutate, hop, flush: () => relay.flush() }),
     resolveHop: createResolveHop(hop),
+    reloadKey: () => {
+      key.reload()
+    },
     start: () => {
       for (const part of background) part.start()
     },

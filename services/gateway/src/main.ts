@@ -4,7 +4,11 @@ import { startGateway } from './service.js'
 /** Set by the launcher: the end of this pipe is the end of the launcher, and of us. */
 const parentFd = process.env.PAPERCLIP_PARENT_FD
 
-await run(() => startGateway(process.env), {
-  parentFd: parentFd === undefined || parentFd === '' ? null : Number(parentFd),
-  stderr: process.stderr
-})
+await run(
+  async () => {
+    const gateway = await startGateway(process.env)
+    process.on('SIGHUP', () => gateway.reloadKey())
+    return gateway
+  },
+  { parentFd: parentFd === undefined || parentFd === '' ? null : Number(parentFd), stderr: process.stderr }
+)

@@ -1,11 +1,13 @@
-import { createLogger, type RunningService } from '@paperclip/server'
+import { createLogger, type Logger, type RunningService } from '@paperclip/server'
 import { buildApp } from './app.js'
 import { loadConfig } from './config.js'
-import { createDeps, type Logger } from './deps.js'
+import { createDeps } from './deps.js'
 
 /** A gateway that listens. */
 export interface GatewayService extends RunningService {
   readonly port: number
+  /** Reads the key of the private hop anew; the former one stays when the file cannot be used. */
+  reloadKey(): void
 }
 
 interface StartOptions {
@@ -32,6 +34,7 @@ export async function startGateway(
     return {
       logger,
       port,
+      reloadKey: deps.reloadKey,
       async stop() {
         await app.close()
         await deps.close()

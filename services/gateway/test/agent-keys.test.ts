@@ -4,6 +4,9 @@ import pg from 'pg'
 import t from 'tap'
 import { makeAgent, testInstallation } from './fixtures/test-gateway.js'
 
+// Room for a busy machine: nothing in here waits for time to pass.
+t.setTimeout(120_000)
+
 const installation = await testInstallation(t)
 const { gateway, secrets, database, log } = installation
 const admin = new pg.Client({ connectionString: database.adminUrl, options: '-c search_path=gateway' })

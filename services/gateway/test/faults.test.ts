@@ -6,6 +6,9 @@ import pg from 'pg'
 import t from 'tap'
 import { makeAgent, openRun, testInstallation } from './fixtures/test-gateway.js'
 
+// Real processes, and waits for limits to run out.
+t.setTimeout(120_000)
+
 const program = (name: string) => fileURLToPath(new URL(`../src/${name}.js`, import.meta.url))
 
 t.test(
@@ -34,7 +37,9 @@ t.test(
     t.match(started.stdout(), /"msg":"starting"/)
     t.notOk(started.stdout().includes(installation.jwtSecret), 'the configuration is logged without secrets')
     t.notOk(started.stdout().includes(new URL(env.DATABASE_URL).password))
-    t.match(await started.stop(), { code: 0, signal: null })
+    started.child.kill('SIGHUP')
+    await started.waitForLine(/the signing key was read anew/)
+    t.match(await started.stop(), { code: 0, signal: null }, 'SIGHUP read the key anew and stopped nothing')
 
     const child = spawn(process.execPath, [program('main')], {
       env: { PATH: process.env.PATH ?? '', ...env, PAPERCLIP_PARENT_FD: '3' },

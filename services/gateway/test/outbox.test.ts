@@ -13,6 +13,9 @@ import { insertOutbox } from '../src/outbox/outbox-store.js'
 import { problem } from './fixtures/fake-secrets.js'
 import { makeAgent, testInstallation } from './fixtures/test-gateway.js'
 
+// Room for a busy machine: nothing in here waits for time to pass.
+t.setTimeout(120_000)
+
 const installation = await testInstallation(t)
 const { gateway, secrets, database } = installation
 const admin = new pg.Client({ connectionString: database.adminUrl, options: '-c search_path=gateway' })

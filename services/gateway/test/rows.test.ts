@@ -2,6 +2,9 @@ import { newId } from '@paperclip/contracts'
 import t from 'tap'
 import { makeAgent, openRun, type Reply, testInstallation } from './fixtures/test-gateway.js'
 
+// Room for a busy machine: nothing in here waits for time to pass.
+t.setTimeout(120_000)
+
 const installation = await testInstallation(t)
 const { gateway, log } = installation
 const other = await installation.start()

@@ -5,6 +5,9 @@ import t from 'tap'
 import { forgedTokens, signToken } from './fixtures/forged-tokens.js'
 import { makeAgent, openRun, testInstallation } from './fixtures/test-gateway.js'
 
+// Room for a busy machine: nothing in here waits for time to pass.
+t.setTimeout(120_000)
+
 const installation = await testInstallation(t)
 const { gateway, secrets, jwtSecret, database } = installation
 const admin = new pg.Client({ connectionString: database.adminUrl, options: '-c search_path=gateway' })

@@ -4,11 +4,15 @@ import { splitFrames } from '../src/vault/resolve-frames.js'
 import { problem } from './fixtures/fake-secrets.js'
 import { makeAgent, openRun, testInstallation } from './fixtures/test-gateway.js'
 
+// Room for a busy machine: nothing in here waits for time to pass.
+t.setTimeout(120_000)
+
 const installation = await testInstallation(t)
 const { gateway, secrets } = installation
 const mine = await makeAgent(gateway)
 const at = `/api/companies/${mine.companyId}`
-const last = () => secrets.requests.at(-1)
+/** The last request that was handed on; what the gateway sends for itself comes when it comes. */
+const last = () => secrets.requests.findLast((request) => request.actor.type !== 'service')
 
 t.test('a request is handed on as it came, with who is behind it and nothing else', async (t) => {
   secrets.answer = () => ({
@@ -151,9 +155,12 @@ t.test('usage names the targets that the gateway knows, and says which are gone'
 
 t.test('a key that no secret can have is answered like one that is not bound', async (t) => {
   const { token } = await openRun(gateway, mine)
+  secrets.answer = () => ({ status: 403, body: problem(403, 'binding_forbidden') })
   const reveal = (key: string) => gateway.call('POST', `/api/agents/me/secrets/${key}/value`, { token })
-  for (const key of ['%2e%2e', '..%2fx', 'a%2fb', 'a%00b', 'a%20b', '%C3%A9'])
+  for (const key of ['%2e', '%2e%2e', 'no-such'])
     t.match(await reveal(key), { status: 403, json: { code: 'binding_forbidden' } }, key)
+  for (const key of ['..%2fx', 'a%2fb', 'a%00b', 'a%20b', '%C3%A9'])
+    t.match(await reveal(key), { status: 404, json: { code: 'not_found' } }, key)
   secrets.answer = () => ({ status: 200, body: { key: 'k', value: 'v', version: 1 } })
   const good = await reveal('my.key_1')
   t.match(good, { status: 200, headers: { 'cache-control': 'no-store' }, json: { value: 'v' } })
