@@ -29,7 +29,7 @@ export interface SecretsHop {
   sendAsGateway(request: HopRequest): Promise<HopReply>
 }
 
-/** How long a forwarded request may take in all; below the chassis' limit for a handler. */
+/** How long a forwarded request may take in all. */
 export const forwardMsMax = 10_000
 
 /** A refusal of who we are, which can only be a fault between the two services. */
