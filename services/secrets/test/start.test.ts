@@ -1,0 +1,143 @@
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { newId } from '@paperclip/contracts'
+import { ConfigError } from '@paperclip/server'
+import t from 'tap'
+import { loadConfig } from '../src/config.js'
+import { MissingMasterKeyError } from '../src/keyring/master-keyring.js'
+import { adminSession, createSecret, putEnv, resolve } from './support/fixtures.js'
+import { masterKey, secretsDatabase, startSecrets } from './support/secrets-app.js'
+
+const otherKey = Buffer.alloc(32, 3).fill(4, 8).toString('base64')
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'paperclip-start-'))
+  t.teardown(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
+t.test('a start with a key that stored secrets do not know is refused, and changes nothing', async (t) => {
+  const database = await secretsDatabase(t)
+  const sql = await adminSession(t, database)
+  const app = await startSecrets(t, database)
+  const target = { companyId: newId(), agentId: newId() }
+  await createSecret(app, target.companyId, { name: 'k', value: 'v' })
+  await putEnv(app, target, { K: '$secret:k' })
+  const state = async () => [
+    await sql('select * from master_keys order by id'),
+    await sql('select * from company_keys order by id')
+  ]
+  const before = await state()
+  const [stored] = await sql<{ id: string }>('select id from master_keys')
+  const home = folder()
+  const wrong = { PAPERCLIP_SECRETS_MASTER_KEY: otherKey, PAPERCLIP_HOME: home }
+  const error: Error = await startSecrets(t, database, wrong).then(
+    () => t.fail('it started') as never,
+    (refusal: Error) => refusal
+  )
+  t.ok(error instanceof MissingMasterKeyError)
+  const ids = error.message.match(/mk_[0-9a-f]{16}/g)
+  t.equal(ids?.length, 2, 'the needed and the given one')
+  t.equal(ids?.[0], stored?.id)
+  t.not(ids?.[1], stored?.id)
+  t.notOk(error.message.includes(otherKey) || error.message.includes(masterKey))
+  t.strictSame(await state(), before)
+  t.strictSame(readdirSync(home), [], 'no key file was made')
+  const both = await startSecrets(t, database, {
+    PAPERCLIP_SECRETS_MASTER_KEY: otherKey,
+    PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS: masterKey
+  })
+  t.equal((await resolve(both, target)).body.env.K, 'v', 'the former key beside the new one opens all')
+  t.strictSame(await state(), before, 'and the new one wraps nothing before it is activated')
+})
+
+t.test('processes that start at once on an empty database agree on one key', async (t) => {
+  const database = await secretsDatabase(t)
+  const sql = await adminSession(t, database)
+  const apps = await Promise.all(Array.from({ length: 3 }, () => startSecrets(t, database)))
+  t.equal((await sql('select from master_keys')).length, 1)
+  const target = { companyId: newId(), agentId: newId() }
+  const env: Record<string, string> = {}
+  await Promise.all(
+    apps.map(async (app, index) => {
+      await createSecret(app, target.companyId, { name: `k${index}`, value: `v${index}` })
+      env[`K${index}`] = `$secret:k${index}`
+    })
+  )
+  t.equal((await sql('select from company_keys where company_id = $1', [target.companyId])).length, 1)
+  await Promise.all(apps.map((app) => putEnv(app, target, env)))
+  for (const app of apps) t.same((await resolve(app, target)).body.env, { K0: 'v0', K1: 'v1', K2: 'v2' })
+})
+
+t.test('every form of one master key opens the same secrets; a loose file is tightened', async (t) => {
+  const database = await secretsDatabase(t)
+  const bytes = Buffer.from('0123456789abcdef0123456789ABCDEF')
+  const file = join(folder(), 'master.key')
+  writeFileSync(file, `${bytes.toString('base64')}\n`)
+  chmodSync(file, 0o644)
+  const target = { companyId: newId(), agentId: newId() }
+  const fromFile = { PAPERCLIP_SECRETS_MASTER_KEY: ' ', PAPERCLIP_SECRETS_MASTER_KEY_FILE: file }
+  const first = await startSecrets(t, database, fromFile)
+  t.equal(statSync(file).mode & 0o777, 0o600)
+  await createSecret(first, target.companyId, { name: 'k', value: 'v' })
+  await putEnv(first, target, { K: '$secret:k' })
+  for (const key of [bytes.toString('hex'), ` ${bytes.toString('base64')}\n`, bytes.toString()]) {
+    const app = await startSecrets(t, database, { PAPERCLIP_SECRETS_MASTER_KEY: key })
+    t.equal((await resolve(app, target)).body.env.K, 'v')
+  }
+})
+
+t.test('a malformed configuration names every variable and no value', (t) => {
+  const faults = (env: NodeJS.ProcessEnv) => {
+    try {
+      loadConfig({ PAPERCLIP_HOME: '/nonexistent', ...env })
+      return []
+    } catch (error) {
+      if (error instanceof ConfigError) return error.faults
+      throw error
+    }
+  }
+  const given = { DATABASE_URL: 'postgres://x', PAPERCLIP_SECRETS_MASTER_KEY: masterKey }
+  t.strictSame(faults(given), [])
+  const found = faults({
+    PAPERCLIP_SECRETS_PORT: '99999-canary',
+    PAPERCLIP_SECRETS_HOST: '0.0.0.0',
+    PAPERCLIP_DEPLOYMENT_MODE: 'canary',
+    PAPERCLIP_SECRETS_STRICT_MODE: 'canary'
+  })
+  for (const name of [
+    'PAPERCLIP_SECRETS_PORT',
+    'PAPERCLIP_SECRETS_HOST',
+    'PAPERCLIP_DEPLOYMENT_MODE',
+    'PAPERCLIP_SECRETS_STRICT_MODE',
+    'DATABASE_URL',
+    'PAPERCLIP_SECRETS_MASTER_KEY_FILE'
+  ])
+    t.ok(
+      found.some((fault) => fault.startsWith(name)),
+      name
+    )
+  t.notMatch(found.join(), 'canary')
+  const open = {
+    ...given,
+    PAPERCLIP_SECRETS_HOST: '0.0.0.0',
+    PAPERCLIP_INTERNAL_PLAINTEXT: 'private-network'
+  }
+  t.strictSame(faults(open), [])
+  const { config, secrets } = loadConfig(given)
+  t.notMatch(JSON.stringify({ config, secrets }), masterKey)
+  t.end()
+})
+
+t.test('a master key of the wrong length or form stops the start by name', async (t) => {
+  const database = await secretsDatabase(t)
+  for (const key of ['x'.repeat(31), 'x'.repeat(33), 'a'.repeat(63), 'A'.repeat(44), 'a'.repeat(32)]) {
+    const error: Error = await startSecrets(t, database, { PAPERCLIP_SECRETS_MASTER_KEY: key }).then(
+      () => t.fail(`it started with ${key.length} characters`) as never,
+      (refusal: Error) => refusal
+    )
+    t.match(error.message, 'PAPERCLIP_SECRETS_MASTER_KEY')
+    t.notOk(error.message.includes(key))
+  }
+})
