@@ -10,9 +10,13 @@ const secretNouns = new Set([
 ]) // biome-ignore format: a list reads better packed
 const keyQualifiers = new Set([
   'API', 'ACCESS', 'SECRET', 'PRIVATE', 'SIGNING', 'ENCRYPTION', 'MASTER', 'AUTH', 'SERVICE', 'ACCOUNT',
-  'DEPLOY', 'SSH', 'WEBHOOK', 'SHARED', 'LICENSE', 'ADMIN', 'CLIENT', 'ROLE'
+  'DEPLOY', 'SSH', 'WEBHOOK', 'SHARED', 'LICENSE', 'ADMIN', 'CLIENT', 'ROLE', 'HMAC', 'SESSION'
 ]) // biome-ignore format: a list reads better packed
-const trailingQualifiers = new Set(['VALUE', 'RAW', 'BASE64', 'B64', 'JSON', 'OLD', 'NEW', 'PREVIOUS', 'KEY'])
+const trailingQualifiers = new Set([
+  'VALUE', 'RAW', 'BASE', 'BASE64', 'B64', 'JSON', 'OLD', 'NEW', 'PREVIOUS', 'KEY'
+]) // biome-ignore format: a list reads better packed
+/** Written together with the word before, as in `PGPASSWORD` or `AUTHTOKEN`. */
+const joinedNoun = /(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|APIKEY)$/
 
 /** Says whether a variable's name announces a secret. Works on words, so that `MONKEY` or `MAX_TOKENS` do not. */
 export function isSensitiveName(name: string): boolean {
@@ -25,7 +29,7 @@ export function isSensitiveName(name: string): boolean {
     words.pop()
   const last = words.at(-1)
   if (last === undefined) return false
-  if (secretNouns.has(last)) return true
+  if (secretNouns.has(last) || joinedNoun.test(last)) return true
   if (last !== 'KEY' && last !== 'KEYS') return false
   const before = words.at(-2)
   return before !== undefined && (keyQualifiers.has(before) || secretNouns.has(before))
