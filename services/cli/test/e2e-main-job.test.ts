@@ -24,7 +24,15 @@ import t, { type Test } from 'tap'
 import { openApi } from './support/e2e-api.js'
 import { runner, shippedMigrations, startInstallation } from './support/e2e-installation.js'
 import { findLeaks, findLeaksInDatabase, findLeaksInReplies, makeCanary } from './support/e2e-leaks.js'
-import { agentKeys, agentStates, deletions, leases, races, rotations } from './support/e2e-rules.js'
+import {
+  agentKeys,
+  agentStates,
+  deletions,
+  leases,
+  races,
+  revocationUnderLoad,
+  rotations
+} from './support/e2e-rules.js'
 import { newSetting, type World } from './support/e2e-world.js'
 
 // Two installations after each other, on a machine that is busy with other suites.
@@ -58,6 +66,7 @@ for (const { gateways, secrets } of topologies) {
     await t.test('a run ends with its agent or company, on the very next request', (t) =>
       agentStates(t, world)
     )
+    await t.test('no value leaves once an end is acknowledged', (t) => revocationUnderLoad(t, world))
     await t.test('a run lives as long as its lease', (t) => leases(t, world))
     await t.test('a secret in use is deleted by force only, and its history stays', (t) =>
       deletions(t, world)

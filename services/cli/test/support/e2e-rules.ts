@@ -4,6 +4,7 @@ import {
   createSecret,
   deleteAgent,
   deleteSecret,
+  finishRun,
   getAgentSelf,
   getSecretUsage,
   listAgentKeys,
@@ -106,6 +107,46 @@ export async function agentStates(t: Test, world: World): Promise<void> {
   await api.ok(terminateAgent, { params })
   t.same(await api.everywhere(resolveRunEnvironment, {}, { token: terminatedRun.token }), closed)
   t.same(await api.everywhere(getAgentSelf, {}, { token: key.token }), ['401 credential_revoked'])
+}
+
+/** Goal S8: requests never stop coming on every gateway, and none that starts after the answer gets a value. */
+export async function revocationUnderLoad(t: Test, world: World): Promise<void> {
+  const { api } = world
+  const setting = await newSetting(world, 'Revocation')
+  const clients = 12
+  const ends = [
+    async (runId: string) => {
+      const params = { companyId: setting.companyId, runId }
+      await api.ok(finishRun, { params, body: { status: 'cancelled' } })
+    },
+    async () => {
+      await api.ok(pauseAgent, { params: { id: setting.agentId } })
+    }
+  ]
+  for (const end of ends) {
+    const { run, token } = await open(world, setting)
+    let acknowledgedAt = Number.POSITIVE_INFINITY
+    let values = 0
+    const late: string[] = []
+    const working = Array.from({ length: clients }, async () => {
+      for (;;) {
+        const startedAt = performance.now()
+        const { status, code } = await api.send(resolveRunEnvironment, {}, { token })
+        if (status === 200) values += 1
+        if (status === 200 && startedAt > acknowledgedAt) late.push('a value')
+        if (status !== 200 && code !== 'run_closed') late.push(`${status} ${code}`)
+        if (startedAt > acknowledgedAt) return
+      }
+    })
+    await eventually(() => {
+      if (values < clients) throw new Error('the clients have hardly begun')
+    })
+    await end(run.id)
+    acknowledgedAt = performance.now()
+    await Promise.all(working)
+    t.same(late, [], `${values} values before`)
+    t.same(await api.everywhere(resolveRunEnvironment, {}, { token }), closed)
+  }
 }
 
 /** A lease is moved by renewals, and ends its run for good. */
