@@ -20,6 +20,9 @@ export interface BenchOptions {
   readonly profileFolder: string | null
 }
 
+/** Requests are signed before a leg, and a signature lives for 30 s. */
+const legSecondsMax = 20
+
 const help = `npm run bench -- [--only P1,P2] [--seconds 6] [--warm-up 8] [--rounds 3]
                  [--connections 32] [--agents 1000] [--json] [--profile <folder>]`
 
@@ -40,8 +43,8 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
   })
   return {
     goals: new Set(values.only.split(',').map(parseGoal)),
-    legSeconds: parseCount('--seconds', values.seconds),
-    warmUpSeconds: parseCount('--warm-up', values['warm-up']),
+    legSeconds: parseCount('--seconds', values.seconds, legSecondsMax),
+    warmUpSeconds: parseCount('--warm-up', values['warm-up'], legSecondsMax),
     rounds: parseCount('--rounds', values.rounds),
     connections: parseCount('--connections', values.connections),
     agents: parseCount('--agents', values.agents),
@@ -56,9 +59,11 @@ function parseGoal(text: string): GoalId {
   return found
 }
 
-function parseCount(name: string, text: string): number {
+function parseCount(name: string, text: string, most = Number.MAX_SAFE_INTEGER): number {
   const count = Number(text)
-  if (!Number.isSafeInteger(count) || count < 1)
-    throw new Error(`${name} takes a whole number from 1\n${help}`)
+  if (!Number.isSafeInteger(count) || count < 1 || count > most)
+    throw new Error(
+      `${name} takes a whole number from 1${most === legSecondsMax ? ` to ${most}` : ''}\n${help}`
+    )
   return count
 }

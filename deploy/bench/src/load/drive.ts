@@ -4,7 +4,7 @@ import autocannon, { type CannonRequest } from 'autocannon'
 /** What to send: each connection takes its own requests in turn, over and over. */
 export interface Load {
   readonly origin: string
-  /** Requests for one connection of so many. Called once a connection, right before a leg. */
+  /** Requests for one connection of so many. Called once a connection, right before a leg connects. */
   readonly requests: (connection: number, connections: number) => readonly CannonRequest[]
 }
 
@@ -32,11 +32,12 @@ export async function drive(
   let errors = 0
   let opened = 0
   let lastMs = 0
+  const requests = Array.from({ length: connections }, (_, index) => load.requests(index, connections))
   const cannon = autocannon({
     url: load.origin,
     connections,
     duration: seconds,
-    setupClient: (client) => client.setRequests(load.requests(opened++, connections))
+    setupClient: (client) => client.setRequests(requests[opened++ % connections] ?? [])
   })
   const startedMs = performance.now()
   cannon.on('response', (_client: unknown, status: number, _bytes: number, ms: number) => {
