@@ -29,8 +29,9 @@ export async function measureBindings(context: GoalContext): Promise<Verdict[]> 
   const naive: Load = { origin, requests: () => [{ method: 'POST', path: '/env' }] }
   const product = (seconds: number) =>
     signedResolveLoad(stand, { agents: [data.wideAgent], requestsMax: seconds * requestsPerSecondMax })
-  await warmUp(context, 'naive', naive)
   await warmUp(context, 'product', product(options.warmUpSeconds))
+  // In between, so that what the product's load left unanswered is over before anything is counted.
+  await warmUp(context, 'naive', naive)
   const verdicts = await countOneByOne(context)
   for (const connections of [1, options.connections]) {
     const at = { connections }
