@@ -13,6 +13,7 @@ import {
 } from 'fastify'
 import type { Logger } from 'pino'
 import { AppError } from './app-error.js'
+import { drainOnClose } from './drain.js'
 import { acceptJsonOnly } from './json-body.js'
 import { answerWithProblems, type ErrorClassifier } from './problem-handler.js'
 import { logRequests } from './request-log.js'
@@ -46,8 +47,6 @@ const connectionTimeoutMs = 30_000
 /** Longer than any caller keeps an idle connection, so that the caller is the one to close it. */
 const keepAliveTimeoutMs = 72_000
 const paramCharsMax = 256
-/** How often a closing server looks for connections whose last request has been answered. */
-const closeIdleEveryMs = 50
 const requestsPerSocketMax = 100_000
 /** Mean delay of the event loop over one sample beyond which requests are refused. */
 const eventLoopDelayMsMax = 1_000
@@ -92,12 +91,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     if (route.config?.auth === undefined)
       throw new TypeError(`route ${String(route.method)} ${route.url} does not declare who may call it`)
   })
-  // A connection that was busy when closing began is kept alive after its reply, and would hold up the close.
-  app.addHook('preClose', (done) => {
-    const sweep = setInterval(() => app.server.closeIdleConnections(), closeIdleEveryMs)
-    app.server.once('close', () => clearInterval(sweep))
-    done()
-  })
+  drainOnClose(app)
   answerWithProblems(app, options.classify)
   validateStrictly(app)
   acceptJsonOnly(app)

@@ -1,11 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { Agent, get } from 'node:http'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 
 const program = fileURLToPath(new URL('./fixtures/service.js', import.meta.url))
 const endMsMax = 5_000
+/** The smaller budget of a launcher's child, with time to close the rest. */
+const underLoadEndMsMax = 1_500
+const clientsUnderLoad = 16
+const requestsBeforeStop = 400
 
 interface Started {
   child: ChildProcess
@@ -55,6 +60,76 @@ t.test('SIGTERM lets what is under way finish, then the process ends with 0', as
   t.ok(performance.now() - startedAt < endMsMax)
   t.match(service.output(), /"signal":"SIGTERM","msg":"stopping"/)
   await t.rejects(fetch(`${origin}/livez`), 'nobody listens any more')
+})
+
+/** One request on a connection that the agent keeps. */
+function ask(agent: Agent, origin: string, path: string): Promise<'kept' | 'closing'> {
+  return new Promise((resolve, reject) => {
+    const request = get(`${origin}${path}`, { agent }, (reply) => {
+      reply.once('error', reject)
+      reply.resume().once('end', () => {
+        if (reply.statusCode !== 200) reject(new Error(`status ${reply.statusCode}`))
+        else resolve(reply.headers.connection === 'close' ? 'closing' : 'kept')
+      })
+    })
+    request.once('error', reject)
+  })
+}
+
+t.test(
+  'SIGTERM under load fails no request on a kept connection: the last reply on each says so',
+  async (t) => {
+    const service = start()
+    const origin = await originOf(service)
+    let underWay = 0
+    let answered = 0
+    let reached: () => void
+    const loaded = new Promise<void>((resolve) => {
+      reached = resolve
+    })
+    async function client(index: number): Promise<void> {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+      t.teardown(() => agent.destroy())
+      for (let state = 'kept'; state === 'kept'; answered++) {
+        underWay++
+        if (answered > requestsBeforeStop) reached()
+        state = await ask(agent, origin, index % 2 === 0 ? '/livez' : '/short')
+        underWay--
+      }
+    }
+    const clients = Promise.allSettled(Array.from({ length: clientsUnderLoad }, (_, index) => client(index)))
+    await loaded
+    const startedAt = performance.now()
+    service.child.kill('SIGTERM')
+    t.same(
+      (await clients).filter(({ status }) => status === 'rejected'),
+      []
+    )
+    t.equal(underWay, 0)
+    t.same(await service.ended, { code: 0, signal: null })
+    t.ok(performance.now() - startedAt < underLoadEndMsMax, 'and the stop is short')
+  }
+)
+
+t.test('a connection that says nothing more is closed after the grace', async (t) => {
+  const service = start()
+  const origin = await originOf(service)
+  const { hostname, port } = new URL(origin)
+  const silent = connect(Number(port), hostname)
+  silent.write('GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n')
+  await once(silent, 'data')
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.teardown(() => agent.destroy())
+  service.child.kill('SIGTERM')
+  let silentEnded = false
+  const ended = once(silent.resume(), 'close').then(([failed]) => {
+    silentEnded = true
+    return failed
+  })
+  while ((await ask(agent, origin, '/livez')) === 'kept');
+  t.notOk(silentEnded, 'it stays while the grace lasts')
+  t.equal(await ended, false, 'and ends in order')
+  t.same(await service.ended, { code: 0, signal: null })
 })
 
 t.test('the end of the launcher, seen on its pipe, ends the process', async (t) => {
