@@ -4,10 +4,13 @@ import { AppError } from './app-error.js'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const mediaType = /^application\/json(?:[ \t]*;[ \t]*charset="?utf-8"?)?$/i
+/** Objects and arrays within each other; no route takes a body that comes near. */
+const depthMax = 32
 const surrogateEscape = /\\u[dD][89a-fA-F]/
 
 /**
- * Makes `application/json` the only body: strict UTF-8 (RFC 3629), well-formed strings, no `__proto__`.
+ * Makes `application/json` the only body: strict UTF-8 (RFC 3629), well-formed strings, no `__proto__`, no
+ * deeper nesting than any route could mean.
  *
  * An empty body counts as none; a schema whose members are all optional then sees `{}`, and a route that
  * takes no body refuses one that has members.
@@ -34,10 +37,13 @@ export function acceptJsonOnly(app: FastifyInstance): void {
       return
     }
     parseJson(request, text, (error, value) => {
-      if (error) done(new AppError('invalid_request', { detail: 'The body is not valid JSON.' }))
-      else if (surrogateEscape.test(text) && !isWellFormed(value))
-        done(new AppError('invalid_request', { detail: 'The body has a string with half a surrogate pair.' }))
-      else done(null, value)
+      if (error) {
+        done(new AppError('invalid_request', { detail: 'The body is not valid JSON.' }))
+        return
+      }
+      const detail = faultOf(value, { checkStrings: surrogateEscape.test(text) })
+      if (detail === null) done(null, value)
+      else done(new AppError('invalid_request', { detail }))
     })
   })
   app.addHook('preValidation', (request, _reply, done) => {
@@ -76,8 +82,27 @@ function lowerCaseIds(params: Record<string, string>): void {
   }
 }
 
-function isWellFormed(value: unknown): boolean {
-  if (typeof value === 'string') return value.isWellFormed()
-  if (typeof value !== 'object' || value === null) return true
-  return Object.entries(value).every(([name, member]) => name.isWellFormed() && isWellFormed(member))
+/** What is wrong with a parsed body, or null. Goes down level by level, so that no depth can exhaust the stack. */
+function faultOf(body: unknown, { checkStrings }: { checkStrings: boolean }): string | null {
+  const isBroken = (value: unknown) => checkStrings && typeof value === 'string' && !value.isWellFormed()
+  const halfPair = 'The body has a string with half a surrogate pair.'
+  if (isBroken(body)) return halfPair
+  let level = isContainer(body) ? [body] : []
+  for (let depth = 1; level.length > 0; depth++) {
+    if (depth > depthMax) return `The body nests deeper than ${depthMax} levels.`
+    const next: object[] = []
+    for (const container of level) {
+      if (checkStrings && Object.keys(container).some(isBroken)) return halfPair
+      for (const member of Object.values(container)) {
+        if (isBroken(member)) return halfPair
+        if (isContainer(member)) next.push(member)
+      }
+    }
+    level = next
+  }
+  return null
+}
+
+function isContainer(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }

@@ -38,6 +38,7 @@ const app = await chassis((server) => {
     handled++
     return body
   })
+  server.post('/any', { config: anon, schema: { body: Type.Unknown() } }, async () => ({ ok: true }))
   server.post('/none', { config: anon }, async () => ({ ok: true }))
   server.get(
     '/query/:id',
@@ -118,7 +119,10 @@ t.test('only well-formed UTF-8 JSON of the one media type reaches a handler', as
     ['two values', '{}{}'],
     ['an array', '[]'],
     ['null', 'null'],
-    ['deep', `${'['.repeat(60_000)}"\\ud800"${']'.repeat(60_000)}`]
+    ['deep', `${'['.repeat(60_000)}"\\ud800"${']'.repeat(60_000)}`],
+    ['deep, and nothing else', `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`],
+    ['half a pair in a list', '{"name":["\\ud83d"]}'],
+    ['half a pair and no more', '"\\ud83d"']
   ]
   for (const [what, body] of bad) {
     const reply = await post(body)
@@ -143,6 +147,16 @@ t.test('only well-formed UTF-8 JSON of the one media type reaches a handler', as
     status: 413,
     body: { code: 'payload_too_large' }
   })
+})
+
+t.test('a body nests at most 32 levels deep', async (t) => {
+  const nested = (levels: number, leaf: string) =>
+    post(`${'{"a":['.repeat(levels / 2)}${leaf}${']}'.repeat(levels / 2)}`, 'application/json', '/any')
+  for (const leaf of ['1', '"\\u00e9"', '"\\ud83d\\ude00"', 'null'])
+    t.equal((await nested(32, leaf)).status, 200, leaf)
+  for (const leaf of ['[]', '{}', '"\\ud83d",[]'])
+    t.match(await nested(32, leaf), { status: 400, body: { code: 'invalid_request' } }, leaf)
+  t.match((await nested(34, '1')).body.detail, 'The body nests deeper than 32 levels.')
 })
 
 t.test('an empty body stands for no members, and a route without a body takes none', async (t) => {
