@@ -65,6 +65,14 @@ const ProjectParams = Type.Object({ companyId: Uuid, projectId: Uuid }, { additi
 
 const read = { actors: ['board'], role: 'viewer' } as const
 const write = { actors: ['board'], role: 'operator' } as const
+const putProblems = [
+  'company_forbidden',
+  'not_found',
+  'read_only_role',
+  'env_invalid',
+  'integrity_failure',
+  'company_shredded'
+] as const
 
 export const getAgentEnvironment = defineRoute({
   operationId: 'getAgentEnvironment',
@@ -86,7 +94,7 @@ export const putAgentEnvironment = defineRoute({
   auth: write,
   schema: { params: AgentParams, body: PutEnvironment, response: { 200: EnvironmentView } },
   bodyBytesMax: limits.environmentBodyBytesMax,
-  problems: ['company_forbidden', 'not_found', 'read_only_role', 'env_invalid']
+  problems: putProblems
 })
 
 export const getProjectEnvironment = defineRoute({
@@ -109,5 +117,5 @@ export const putProjectEnvironment = defineRoute({
   auth: write,
   schema: { params: ProjectParams, body: PutEnvironment, response: { 200: EnvironmentView } },
   bodyBytesMax: limits.environmentBodyBytesMax,
-  problems: ['company_forbidden', 'not_found', 'read_only_role', 'env_invalid']
+  problems: putProblems
 })

@@ -1,6 +1,6 @@
-import { newId } from '@paperclip/contracts'
+import { newId, redactionPlaceholder } from '@paperclip/contracts'
 import t, { type Test } from 'tap'
-import { adminSession, createSecret, eventsOf, putEnv, resolve, rotate } from './support/fixtures.js'
+import { adminSession, createSecret, eventsOf, putEnv, resolve, rotate, tryPutEnv } from './support/fixtures.js'
 import { run, secretsDatabase, startSecrets } from './support/secrets-app.js'
 
 const database = await secretsDatabase(t)
@@ -154,6 +154,13 @@ t.test('an older state of sealed plain values, or another target, never opens', 
   }
   await write(agentId, fresh)
   t.equal((await resolve(app, { companyId, agentId })).status, 200)
+
+  await write(agentId, old)
+  const kept = await tryPutEnv(app, { companyId, agentId }, { SOME_TOKEN: redactionPlaceholder })
+  t.match(kept, { status: 422, body: { code: 'integrity_failure' } }, 'what cannot be opened cannot be kept')
+  t.notMatch(kept.text, canary)
+  await putEnv(app, { companyId, agentId }, { SOME_TOKEN: `${canary} anew` })
+  t.equal((await resolve(app, { companyId, agentId })).body.env.SOME_TOKEN, `${canary} anew`)
 })
 
 t.test("a company's wrapped key that was swapped or changed opens nothing", async (t) => {

@@ -13,11 +13,13 @@ import { insertActivity } from '../audit/activity-store.js'
 import type { Caller } from '../auth/caller.js'
 import { listBindings, type Reference, replaceBindings, type Target } from '../binding/binding-store.js'
 import type { CompanyKey } from '../crypto/company-key.js'
+import { IntegrityError } from '../crypto/crypto-error.js'
 import type { SecretsDatabase } from '../database.js'
 import type { CompanyKeyring } from '../keyring/company-keyring.js'
 import { claimNonce } from '../nonce/nonce-store.js'
 import { type ParsedEnvironment, parseEnvironment, pathOf, sizeFault } from './environment-input.js'
 import {
+  type EnvironmentRow,
   findEnvironment,
   lockEnvironment,
   lockReferencedSecrets,
@@ -85,7 +87,7 @@ async function replace(
   const { names } = parsed
   const faults = [...parsed.faults]
   const stored = await lockEnvironment(tx, target)
-  const former = openPlainValues(stored, { companyKey, target })
+  const former = openFormer(stored, { parsed, companyKey, target })
   const values = new Map(parsed.plain)
   for (const name of parsed.kept) {
     const value = former.get(name)
@@ -118,6 +120,23 @@ async function replace(
     metadata: { entries: names.length, references: references.length }
   })
   return viewOf(names, plain, references)
+}
+
+/** Opens what was stored only when some of it is kept: an environment that no longer verifies can then be replaced. */
+function openFormer(
+  stored: EnvironmentRow,
+  { parsed, ...place }: Omit<Replacement, 'caller'>
+): ReadonlyMap<string, string> {
+  if (parsed.kept.length === 0) return new Map()
+  try {
+    return openPlainValues(stored, place)
+  } catch (cause) {
+    if (!(cause instanceof IntegrityError)) throw cause
+    throw new AppError('integrity_failure', {
+      detail: 'The stored values cannot be opened, so none can be kept. Send every value anew.',
+      cause
+    })
+  }
 }
 
 async function findReferences(
