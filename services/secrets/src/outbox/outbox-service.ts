@@ -39,8 +39,9 @@ export function createOutboxService(db: Db<SecretsDatabase>): OutboxService {
 async function obey(tx: Tx<SecretsDatabase>, command: NonNullable<OutboxItem['command']>): Promise<void> {
   switch (command.type) {
     case 'target.deleted':
-      await deleteBindings(tx, command)
+      // In the order of whoever saves an environment, or the two could wait for each other.
       await deleteEnvironment(tx, command)
+      await deleteBindings(tx, command)
       break
     case 'company.deleted':
       await shredCompanyKey(tx, { id: newId(), companyId: command.companyId })
