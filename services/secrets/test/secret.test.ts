@@ -138,7 +138,9 @@ t.test('members that are too long or do not fit together are named, never echoed
       '/value'
     ],
     ['a number as value', { name: 'n', value: 4711 }, 400, '/value'],
-    ['a NUL in the name', { name: `n\u0000`, value: canary }, 400, '']
+    ['a NUL in the name', { name: `n\u0000`, value: canary }, 400, '/name'],
+    ['a line break in the name', { name: 'n\nfake row', value: canary }, 400, '/name'],
+    ['a NUL in the description', { name: 'n', value: canary, description: '\u0000' }, 400, '']
   ]
   for (const [what, body, status, pointer] of cases) {
     const answer = await post(companyId, body)

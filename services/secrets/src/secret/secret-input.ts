@@ -18,10 +18,14 @@ export interface NewSecret {
   readonly value: Buffer
 }
 
+/** A name is one line of a list. */
+const controlCharacter = /\p{Cc}/u
+
 /** Checks a create body beyond its schema. Throws the problem of the first fault, never with the value. */
 export function checkNewSecret(input: CreateSecret, defaultProvider: ProviderId): NewSecret {
   const name = input.name.trim()
   if (name === '') throw invalid('/name', 'must not be blank')
+  if (controlCharacter.test(name)) throw invalid('/name', 'must not contain control characters')
   const external = input.managedMode === 'external_reference'
   if (external && input.value !== undefined) throw invalid('/value', 'does not go with an external reference')
   if (external && input.externalRef === undefined) throw invalid('/externalRef', 'is required')
