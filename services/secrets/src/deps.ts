@@ -13,6 +13,7 @@ import type { Config, Secrets } from './config.js'
 import { parseMasterKey } from './crypto/master-key.js'
 import type { SecretsDatabase } from './database.js'
 import { createEnvironmentService, type EnvironmentService } from './environment/environment-service.js'
+import { mayChangeAudit } from './health/health-store.js'
 import { type Housekeeping, startHousekeeping } from './housekeeping.js'
 import { createCompanyKeyring } from './keyring/company-keyring.js'
 import { getCursorKey } from './keyring/keyring-store.js'
@@ -61,7 +62,8 @@ const ordinary = {
  * generic and by index: one first made on an empty table would keep a sequential scan after it has filled.
  */
 const hot = {
-  poolMax: 2,
+  // Two batches of resolves at once, and single reveals beside them.
+  poolMax: 4,
   statementTimeoutMs: 600,
   lockTimeoutMs: 200,
   idleInTransactionTimeoutMs: 5_000,
@@ -69,6 +71,9 @@ const hot = {
   queryTimeoutMs: 700,
   settings: { plan_cache_mode: 'force_generic_plan', jit: 'off', enable_seqscan: 'off' }
 }
+
+const triggersAloneWarning =
+  'The database role of the secrets service may change audit rows: that they are append-only rests on triggers alone.'
 
 /** 30 s of metadata reads at several thousand a second. */
 const noncesMax = 300_000
@@ -93,6 +98,8 @@ export async function createDeps(config: Config, secrets: Secrets, logger: Logge
   const { db } = database
   try {
     await expectSchemaVersion(db, { schema: 'secrets', folder: migrations })
+    if (await mayChangeAudit(db)) warnings.push(triggersAloneWarning)
+    for (const warning of warnings) logger.warn(warning)
     const masterKeys = await openMasterKeyring(db, configured)
     const companyKeys = createCompanyKeyring(db, masterKeys)
     const local = createLocalEncryptedProvider(companyKeys)

@@ -7,7 +7,7 @@ import t from 'tap'
 import { loadConfig } from '../src/config.js'
 import { MissingMasterKeyError } from '../src/keyring/master-keyring.js'
 import { adminSession, createSecret, putEnv, resolve } from './support/fixtures.js'
-import { masterKey, secretsDatabase, startSecrets } from './support/secrets-app.js'
+import { masterKey, secretsDatabase, service, startSecrets } from './support/secrets-app.js'
 
 const otherKey = Buffer.alloc(32, 3).fill(4, 8).toString('base64')
 
@@ -140,4 +140,12 @@ t.test('a master key of the wrong length or form stops the start by name', async
     t.match(error.message, 'PAPERCLIP_SECRETS_MASTER_KEY')
     t.notOk(error.message.includes(key))
   }
+})
+
+t.test('a role that could change audit rows is said in the log and in health', async (t) => {
+  const database = await secretsDatabase(t)
+  const app = await startSecrets(t, { url: database.ownerUrl })
+  const { body } = await app.send(service('gateway'), 'GET', '/health')
+  t.match(body, { status: 'ok', warnings: [/append-only rests on triggers alone/] })
+  t.match(app.logs(), 'rests on triggers alone')
 })
