@@ -10,8 +10,8 @@ export interface ResolveHop {
   resolve(run: RunActor, requestId: string): Promise<ResolveFrame>
 }
 
-/** Batches under way. A second one hides the wait for the first one's commit (measured). */
-const inFlightMax = 2
+/** Batches under way: enough that one is always being committed, opened and written (4 against 2 is 5–13 %, measured). */
+const inFlightMax = 4
 const waitingMax = 2_048
 /** The event is committed or refused within a second; the rest is for opening and the way. */
 const resolveMsMax = 5_000

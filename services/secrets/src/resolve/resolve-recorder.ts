@@ -5,8 +5,8 @@ import { type ResolveRequest, type ResolveRow, recordAndRead } from './resolve-s
 
 /** One statement judges at most this many requests: beyond, its plan grows faster than its gain. */
 const batchItemsMax = 64
-/** One commit at a time: more in flight wait for the same disk and make smaller batches. */
-const batchesInFlightMax = 1
+/** While one commit waits for the disk a second one is computed; more only make smaller batches (measured). */
+const batchesInFlightMax = 2
 /** Requests that may wait, about a second of full load. */
 const waitingMax = 4_096
 /** After this a failed batch is not tried again one by one. */
