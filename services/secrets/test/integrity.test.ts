@@ -1,6 +1,14 @@
 import { newId, redactionPlaceholder } from '@paperclip/contracts'
 import t, { type Test } from 'tap'
-import { adminSession, createSecret, eventsOf, putEnv, resolve, rotate, tryPutEnv } from './support/fixtures.js'
+import {
+  adminSession,
+  createSecret,
+  eventsOf,
+  putEnv,
+  resolve,
+  rotate,
+  tryPutEnv
+} from './support/fixtures.js'
 import { run, secretsDatabase, startSecrets } from './support/secrets-app.js'
 
 const database = await secretsDatabase(t)
