@@ -9,7 +9,7 @@ import type { DoctorContext } from './doctor-context.js'
 
 const serverVersionMin = 150_000
 
-/** Signatures and leases compare clocks; the services refuse to start beyond this. */
+/** Signatures are judged by this machine's clock, leases and nonces by the database's: they may differ by this much. */
 const clockSkewMsMax = 5_000
 
 const probeMsMax = 5_000
