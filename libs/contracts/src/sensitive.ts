@@ -12,6 +12,14 @@ const keyQualifiers = new Set([
   'API', 'ACCESS', 'SECRET', 'PRIVATE', 'SIGNING', 'ENCRYPTION', 'MASTER', 'AUTH', 'SERVICE', 'ACCOUNT',
   'DEPLOY', 'SSH', 'WEBHOOK', 'SHARED', 'LICENSE', 'ADMIN', 'CLIENT', 'ROLE', 'HMAC', 'SESSION'
 ]) // biome-ignore format: a list reads better packed
+/** Words that make `<WORD>_KEY` a key of another kind: one that names, sorts or finds, or that everyone may have. */
+const plainKeyWords = new Set([
+  'PUBLIC', 'PUBLISHABLE', 'ANON', 'SITE', 'PRIMARY', 'FOREIGN', 'UNIQUE', 'COMPOSITE', 'NATURAL', 'SURROGATE',
+  'SORT', 'PARTITION', 'SHARD', 'HASH', 'RANGE', 'INDEX', 'CLUSTER', 'CACHE', 'STORAGE', 'OBJECT', 'LOOKUP', 'MAP',
+  'IDEMPOTENCY', 'DEDUPLICATION', 'LOCK', 'ROUTING', 'GROUP', 'QUEUE', 'TOPIC', 'EVENT', 'MESSAGE', 'COLUMN', 'ROW',
+  'TABLE', 'FIELD', 'ITEM', 'PARENT', 'START', 'END', 'NEXT', 'LAST', 'FIRST', 'PROJECT', 'ISSUE', 'TRANSLATION',
+  'CONFIG', 'FEATURE', 'FLAG', 'LABEL', 'TAG', 'ARROW', 'SHORTCUT', 'MODIFIER', 'META', 'ENTER', 'ESCAPE', 'HOT'
+]) // biome-ignore format: a list reads better packed
 const trailingQualifiers = new Set([
   'VALUE', 'RAW', 'BASE', 'BASE64', 'B64', 'JSON', 'OLD', 'NEW', 'PREVIOUS', 'KEY'
 ]) // biome-ignore format: a list reads better packed
@@ -32,12 +40,19 @@ export function isSensitiveName(name: string): boolean {
   if (secretNouns.has(last) || joinedNoun.test(last)) return true
   if (last !== 'KEY' && last !== 'KEYS') return false
   const before = words.at(-2)
-  return before !== undefined && (keyQualifiers.has(before) || secretNouns.has(before))
+  if (before === undefined) return false
+  if (keyQualifiers.has(before) || secretNouns.has(before)) return true
+  // `STRIPE_KEY`: one word before it is whose key it is, unless it says what else the key is for.
+  return last === 'KEY' && words.length === 2 && !plainKeyWords.has(before)
 }
 
+/** What may fail late is bounded, or starts once only: else a hostile value would be read to its end many times. */
 const valueShapes: readonly RegExp[] = [
   /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/,
-  /\bsk-(?:ant-|proj-|or-|svcacct-)?[A-Za-z0-9_-]{16,}/,
+  // Drawn text has digits, package names such as `sk-learn-contrib-extras` have none.
+  /\bsk-(?:ant|proj|or|svcacct|admin)-(?=[A-Za-z_-]{0,80}\d)[A-Za-z0-9_-]{16,}/,
+  /\bsk-(?=[A-Za-z]{0,80}\d)(?=\d{0,80}[A-Za-z])[A-Za-z0-9]{16,}/,
+  /\bsk-(?=[a-z0-9_-]{0,80}[A-Z])(?=[A-Z0-9_-]{0,80}[a-z])(?=[A-Za-z_-]{0,80}\d)[A-Za-z0-9_-]{20,}/,
   /\b[rs]k_(?:live|test)_[A-Za-z0-9]{10,}/,
   /\bgh[pousr]_[A-Za-z0-9]{16,}/,
   /\bgithub_pat_[A-Za-z0-9_]{20,}/,
@@ -49,8 +64,8 @@ const valueShapes: readonly RegExp[] = [
   /\bhf_[A-Za-z0-9]{20,}/,
   /\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}/,
   /\bpaperclip_(?:agent|board)_[A-Za-z0-9_-]{20,}/,
-  /\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}/,
-  /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:[^\s/@]+@/i,
+  /(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}/,
+  /\b[a-z][a-z0-9+.-]{0,40}:\/\/[^\s/:@]*:[^\s/@]+@/i,
   /^(?:Bearer|Basic)\s+[A-Za-z0-9+/=._-]{16,}$/i
 ]
 
