@@ -50,6 +50,19 @@ export function parseEnvironment<T extends TObject, const K extends string>(
   return { config: Object.freeze(completed) as Omit<Static<T>, K>, secrets: Object.freeze(secrets), faults }
 }
 
+/**
+ * Reads the database that a migration connects to: `DATABASE_MIGRATION_URL`, else `DATABASE_URL`, each also as
+ * `_FILE`. Throws {@link ConfigError}.
+ */
+export function readMigrationUrl(env: NodeJS.ProcessEnv): string {
+  const faults: string[] = []
+  const url = readSecret('DATABASE_MIGRATION_URL', env, faults) ?? readSecret('DATABASE_URL', env, faults)
+  if (url === null && faults.length === 0)
+    faults.push('DATABASE_MIGRATION_URL or DATABASE_URL is not set: name the database to migrate')
+  if (url === null || faults.length > 0) throw new ConfigError(faults)
+  return url
+}
+
 function readSecret(name: string, env: NodeJS.ProcessEnv, faults: string[]): string | null {
   const text = env[name]?.trim() ?? ''
   const path = env[`${name}_FILE`]?.trim() ?? ''

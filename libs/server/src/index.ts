@@ -4,7 +4,12 @@ export { AppError } from './app-error.js'
 export { type Batcher, createBatcher } from './batcher.js'
 export { createServer, type Server } from './create-server.js'
 export { type CursorCodec, type CursorScope, createCursorCodec, nextPageLink } from './cursor.js'
-export { ConfigError, type ParsedEnvironment, parseEnvironment } from './environment-config.js'
+export {
+  ConfigError,
+  type ParsedEnvironment,
+  parseEnvironment,
+  readMigrationUrl
+} from './environment-config.js'
 export { unknownVariables } from './known-variables.js'
 export { mount } from './mount.js'
 export { addProbes } from './probes.js'

@@ -14,6 +14,7 @@ import {
   createCursorCodec,
   nextPageLink,
   parseEnvironment,
+  readMigrationUrl,
   SecretValue,
   unknownVariables
 } from '../src/index.js'
@@ -265,4 +266,16 @@ t.test('a variable that nothing reads is named with the nearest one that somethi
     { name: 'PAPERCLIP_HOEM', nearest: 'PAPERCLIP_HOME' },
     { name: 'PAPERCLIP_SOMETHING_ELSE_ENTIRELY', nearest: undefined }
   ])
+})
+
+t.test('a migration takes its database from a variable or a file, its own before the common one', (t) => {
+  const path = join(t.testdir({ url: 'postgres://of-a-file/x\n' }), 'url')
+  t.equal(readMigrationUrl({ DATABASE_URL: 'postgres://common/x' }), 'postgres://common/x')
+  t.equal(
+    readMigrationUrl({ DATABASE_URL: 'postgres://common/x', DATABASE_MIGRATION_URL_FILE: path }),
+    'postgres://of-a-file/x'
+  )
+  t.throws(() => readMigrationUrl({}), { faults: [/DATABASE_MIGRATION_URL or DATABASE_URL is not set/] })
+  t.throws(() => readMigrationUrl({ DATABASE_URL: 'a', DATABASE_URL_FILE: path }), { faults: [/both set/] })
+  t.end()
 })

@@ -20,11 +20,18 @@ const limits = {
   statementTimeoutMs: 5_000,
   lockTimeoutMs: 2_000,
   idleInTransactionTimeoutMs: 10_000,
-  connectionTimeoutMs: 1_000,
+  // Also the wait for a free connection of the pool: a burst of writes must queue, not fail.
+  connectionTimeoutMs: 5_000,
   queryTimeoutMs: 6_000
 }
 /** A request waits for these before anything else, so they give up sooner. */
-const lookupLimits = { ...limits, statementTimeoutMs: 2_000, lockTimeoutMs: 2_000, queryTimeoutMs: 2_500 }
+const lookupLimits = {
+  ...limits,
+  connectionTimeoutMs: 1_000,
+  statementTimeoutMs: 2_000,
+  lockTimeoutMs: 2_000,
+  queryTimeoutMs: 2_500
+}
 
 /**
  * The look-ups are prepared once and run with arrays of any length. A plan made while the tables were small would

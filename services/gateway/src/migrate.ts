@@ -1,5 +1,6 @@
 /** Brings the gateway's schema to this build. A program of its own, because it needs the role that owns the tables. */
 import { migrate } from '@paperclip/db'
+import { readMigrationUrl } from '@paperclip/server'
 import { gatewaySchema } from './connections.js'
 import { migrationsFolder } from './deps.js'
 import { gatewayGrants } from './grants.js'
@@ -7,10 +8,8 @@ import { gatewayGrants } from './grants.js'
 /** The role the service runs as, where there is one of its own. */
 const runtimeRole = 'paperclip_gateway'
 
-const url = process.env.DATABASE_MIGRATION_URL?.trim() || process.env.DATABASE_URL?.trim()
-
 try {
-  if (!url) throw new Error('set DATABASE_MIGRATION_URL or DATABASE_URL to the database to migrate')
+  const url = readMigrationUrl(process.env)
   const { applied, grants } = await migrate({
     url,
     schema: gatewaySchema,

@@ -37,7 +37,7 @@ export async function buildApp(deps: Deps): Promise<Server> {
   await app.register(signedRequests, {
     keyring,
     nonces,
-    onCompanyForbidden: (caller, companyId) => insertForeignAttempt(db, caller, companyId)
+    recordAttempt: (caller, companyId) => insertForeignAttempt(db, caller, companyId)
   })
   await app.register(secretRoutes, { db, secrets, cursors })
   await app.register(versionRoutes, { db, secrets, cursors })

@@ -53,7 +53,8 @@ const ordinary = {
   statementTimeoutMs: 5_000,
   lockTimeoutMs: 2_000,
   idleInTransactionTimeoutMs: 10_000,
-  connectionTimeoutMs: 1_000,
+  // Also the wait for a free connection of the pool: a burst of writes must queue, not fail.
+  connectionTimeoutMs: 5_000,
   queryTimeoutMs: 6_000
 }
 

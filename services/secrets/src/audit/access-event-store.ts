@@ -1,5 +1,6 @@
-import { type AccessEventQuery, newResolveId, parseEventId } from '@paperclip/contracts'
+import { type AccessEventQuery, parseEventId, resolveIdOf } from '@paperclip/contracts'
 import type { Db } from '@paperclip/db'
+import { AppError } from '@paperclip/server'
 import { type Selectable, sql } from 'kysely'
 import { type Caller, openerOf, principalOf } from '../auth/caller.js'
 import type { AccessEventTable, SecretsDatabase } from '../database.js'
@@ -31,18 +32,21 @@ export function listAccessEvents(
   return query.orderBy('resolve_id', 'desc').orderBy('ordinal', 'desc').limit(rowsMax).execute()
 }
 
-/** Records that a caller tried to enter a company it may not enter, in that company's own record. */
+/**
+ * Records that a caller tried to enter a company it may not enter, in that company's own record. The id is made of
+ * the request's nonce, so that a replay on any replica meets the first one's key and is `replayed`.
+ */
 export async function insertForeignAttempt(
   db: Db<SecretsDatabase>,
   caller: Caller,
   companyId: string
 ): Promise<void> {
   const { type, id } = principalOf(caller)
-  await db
+  const written = await db
     .insertInto('secret_access_events')
     .values({
       company_id: companyId,
-      resolve_id: newResolveId(),
+      resolve_id: resolveIdOf(Buffer.from(caller.nonce.nonce, 'base64url'), caller.nonce.createdMs),
       ordinal: 0,
       secret_id: null,
       secret_key: null,
@@ -60,5 +64,8 @@ export async function insertForeignAttempt(
       follows_event_id: null,
       request_id: caller.actor.requestId
     })
-    .execute()
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('resolve_id')
+    .executeTakeFirst()
+  if (written === undefined) throw new AppError('replayed')
 }

@@ -11,7 +11,8 @@ import {
 import type { FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { Compile } from 'typebox/compile'
-import { authorizeRoute, type Caller, requireOwnVoice } from './caller.js'
+import { createAttemptLimit } from './attempt-limit.js'
+import { authorizeRoute, type Caller, isGateway, requireOwnVoice } from './caller.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -24,8 +25,8 @@ declare module 'fastify' {
 interface SignedRequestOptions {
   keyring: VerifierKeyring
   nonces: NonceMemory
-  /** Told of an attempt on a company that the caller may not enter, so that it can be recorded. */
-  onCompanyForbidden: (caller: Caller, companyId: string) => Promise<void>
+  /** Records the attempt of a service on a company that its key may not enter; a replay of one is `replayed`. */
+  recordAttempt: (caller: Caller, companyId: string) => Promise<void>
 }
 
 const actorContext = Compile(ActorContext)
@@ -38,7 +39,8 @@ const actorContext = Compile(ActorContext)
  * the transaction of its effect, so that a replay fails on every replica.
  */
 export const signedRequests = fastifyPlugin<SignedRequestOptions>(
-  async (app, { keyring, nonces, onCompanyForbidden }) => {
+  async (app, { keyring, nonces, recordAttempt }) => {
+    const attempts = createAttemptLimit()
     app.decorateRequest('caller', null as unknown as Caller)
     app.decorateRequest('signedHead', null)
 
@@ -58,10 +60,24 @@ export const signedRequests = fastifyPlugin<SignedRequestOptions>(
         authorizeRoute(request.caller, auth, companyId)
       } catch (error) {
         if (error instanceof AppError && error.code === 'company_forbidden' && companyId !== undefined)
-          await onCompanyForbidden(request.caller, companyId)
+          await noteAttempt(request, companyId)
         throw error
       }
     })
+
+    /** The gateway refuses such callers itself, so what it lets through is its fault and a matter for the log. */
+    async function noteAttempt(request: FastifyRequest, companyId: string): Promise<void> {
+      const { caller, signedHead } = request
+      const ofService = signedHead !== null && !isGateway(caller.key)
+      // A refused request takes its nonce too: sent again, it may not write again.
+      if (ofService) rememberNonce(signedHead, nonces)
+      if (ofService && attempts.admit(caller.key.id, Date.now())) await recordAttempt(caller, companyId)
+      else
+        request.log.warn(
+          { requestId: request.id, keyId: caller.key.id, companyId },
+          'an attempt on a company was refused and not recorded there'
+        )
+    }
 
     app.addHook('preValidation', async (request) => {
       if (request.signedHead === null) return
