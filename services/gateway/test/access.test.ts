@@ -195,6 +195,9 @@ t.test('only loopback names are answered to, however they are written', async (t
   }
   t.equal((await me('evil.example', { 'x-forwarded-host': 'localhost' })).status, 403)
   t.equal((await me('localhost', { 'x-forwarded-host': 'evil.example' })).status, 200)
+  const trusting = await installation.start({ TRUST_PROXY: '1' })
+  const rebound = { host: 'evil.example', 'x-forwarded-host': 'localhost' }
+  t.equal((await trusting.call('GET', '/api/me', { headers: rebound })).status, 403, 'whomever it trusts')
   t.equal((await gateway.call('GET', '/nowhere', { headers: { host: 'evil.example' } })).status, 403)
   for (const probe of ['/livez', '/readyz'])
     t.equal((await gateway.call('GET', probe, { headers: { host: 'evil.example' } })).status, 200, probe)
