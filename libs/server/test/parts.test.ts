@@ -275,7 +275,7 @@ t.test('a migration takes its database from a variable or a file, its own before
     readMigrationUrl({ DATABASE_URL: 'postgres://common/x', DATABASE_MIGRATION_URL_FILE: path }),
     'postgres://of-a-file/x'
   )
-  t.throws(() => readMigrationUrl({}), { faults: [/DATABASE_MIGRATION_URL or DATABASE_URL is not set/] })
-  t.throws(() => readMigrationUrl({ DATABASE_URL: 'a', DATABASE_URL_FILE: path }), { faults: [/both set/] })
+  t.throws(() => readMigrationUrl({}), { message: /DATABASE_MIGRATION_URL or DATABASE_URL is not set/ })
+  t.throws(() => readMigrationUrl({ DATABASE_URL: 'a', DATABASE_URL_FILE: path }), { message: /both set/ })
   t.end()
 })
