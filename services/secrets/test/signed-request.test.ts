@@ -1,5 +1,6 @@
 import { newId, routes } from '@paperclip/contracts'
 import t from 'tap'
+import { attemptsPerSecondMax, createAttemptLimit } from '../src/auth/attempt-limit.js'
 import { adminSession, createSecret, eventsOf, parseFrames, putEnv } from './support/fixtures.js'
 import {
   as,
@@ -222,16 +223,63 @@ t.test('only the gateway speaks for others, and only with an actor that is one',
     )
 })
 
-t.test('an attempt on a company one may not enter is recorded there', async (t) => {
-  const { companyId, agentId } = await scene()
-  const [outsider, foreignRun] = [member(newId(), 'owner'), run(newId(), agentId)]
-  t.equal((await app.send(outsider, 'GET', `/companies/${companyId}/secrets`)).status, 403)
-  t.equal((await app.send(foreignRun, 'GET', `/companies/${companyId}/secrets/catalog`)).status, 403)
-  const denied = await eventsOf(app, companyId, '?outcome=denied')
-  t.match(denied, [
-    { actorType: 'agent', actorId: agentId, runId: foreignRun.actor.runId, code: 'company_forbidden' },
-    { actorType: 'user', actorId: 'user-1', code: 'company_forbidden', secretId: null }
-  ])
+t.test(
+  'the attempt of a service on a company it may not enter is recorded there, once on all replicas',
+  async (t) => {
+    const { companyId } = await scene()
+    const path = `/companies/${companyId}/secret-access-events`
+    const [here, there] = forBoth(service('walled'), 'GET', path)
+    t.match(await sendTo(app, here), { status: 403, body: { code: 'company_forbidden' } })
+    for (const [target, again] of [
+      [app, here],
+      [replica, there],
+      [replica, there]
+    ] as const)
+      t.match(await sendTo(target, again), { status: 401, body: { code: 'replayed' } })
+    const written = await eventsOf(app, companyId, '?outcome=denied')
+    t.match(written, [
+      { actorType: 'service', actorId: 'walled', code: 'company_forbidden', secretId: null, targetId: null }
+    ])
+    t.equal(written.length, 1)
+  }
+)
+
+t.test(
+  'one key fills no record with attempts, and the gateway writes none for those it should refuse',
+  async (t) => {
+    const [companyId, agentId] = [newId(), newId()]
+    const path = `/companies/${companyId}/secrets`
+    for (const sender of [member(newId(), 'owner'), run(newId(), agentId)])
+      t.equal((await app.send(sender, 'GET', `${path}/catalog`)).status, 403)
+    t.same(await eventsOf(app, companyId), [])
+    t.match(app.logs(), 'an attempt on a company was refused and not recorded there')
+
+    const sentMax = attemptsPerSecondMax * 6
+    const startedAt = performance.now()
+    const answers = await Promise.all(
+      Array.from({ length: sentMax }, () =>
+        app.send(service('walled'), 'GET', `/companies/${companyId}/secret-access-events`)
+      )
+    )
+    const windows = 2 + Math.floor((performance.now() - startedAt) / 1_000)
+    t.ok(answers.every(({ status }) => status === 403))
+    const written = (await eventsOf(app, companyId)).length
+    t.ok(
+      written > 0 && written <= Math.min(windows * attemptsPerSecondMax, sentMax),
+      `${written} were written`
+    )
+  }
+)
+
+t.test("the limit of attempts is each key's own, and a second long", async (t) => {
+  const limit = createAttemptLimit()
+  const admitted = (keyId: string, nowMs: number) =>
+    Array.from({ length: attemptsPerSecondMax + 5 }, () => limit.admit(keyId, nowMs)).filter(Boolean).length
+  t.equal(admitted('a', 5_000), attemptsPerSecondMax)
+  t.equal(admitted('a', 5_999), 0)
+  t.equal(admitted('b', 5_999), attemptsPerSecondMax)
+  t.equal(admitted('a', 6_000), attemptsPerSecondMax)
+  t.equal(admitted('a', 100), attemptsPerSecondMax, 'a clock set back does not silence it')
 })
 
 t.test('bodies are strict JSON of the one media type', async (t) => {
