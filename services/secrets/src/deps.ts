@@ -1,5 +1,4 @@
 import { createSecretKey } from 'node:crypto'
-import { chmodSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { connect, type Database, expectSchemaVersion } from '@paperclip/db'
 import { type CursorCodec, createCursorCodec, type Logger } from '@paperclip/server'
@@ -16,6 +15,7 @@ import { createEnvironmentService, type EnvironmentService } from './environment
 import { mayChangeAudit } from './health/health-store.js'
 import { type Housekeeping, startHousekeeping } from './housekeeping.js'
 import { createCompanyKeyring } from './keyring/company-keyring.js'
+import { tightenKeyFile } from './keyring/key-file-mode.js'
 import { getCursorKey } from './keyring/keyring-store.js'
 import { type MasterKeyring, openMasterKeyring } from './keyring/master-keyring.js'
 import { createOutboxService, type OutboxService } from './outbox/outbox-service.js'
@@ -152,18 +152,6 @@ function configuredKeys(config: Config, { masterKey, previousMasterKey }: Secret
     ...keys,
     { source: previous, key: parseMasterKey(previousMasterKey.reveal(), { source: previous }) }
   ]
-}
-
-/** A key file that others may read is tightened; when that fails, health says so. */
-function tightenKeyFile(path: string | null): string[] {
-  if (path === null) return []
-  try {
-    const mode = statSync(path).mode & 0o777
-    if ((mode & 0o077) !== 0) chmodSync(path, 0o600)
-    return []
-  } catch {
-    return ['The master key file can be read by others, and its mode could not be tightened to 0600.']
-  }
 }
 
 function codeOf(error: Error): unknown {

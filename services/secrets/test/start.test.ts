@@ -5,10 +5,13 @@ import { newId } from '@paperclip/contracts'
 import { ConfigError } from '@paperclip/server'
 import t from 'tap'
 import { loadConfig } from '../src/config.js'
+import { tightenKeyFile } from '../src/keyring/key-file-mode.js'
 import { MissingMasterKeyError } from '../src/keyring/master-keyring.js'
 import { adminSession, createSecret, putEnv, resolve } from './support/fixtures.js'
 import { masterKey, secretsDatabase, service, startSecrets } from './support/secrets-app.js'
 
+/** `nobody` on most systems; here, anyone who is not the owner. */
+const unprivilegedUid = 65_534
 const otherKey = Buffer.alloc(32, 3).fill(4, 8).toString('base64')
 
 function folder(): string {
@@ -88,6 +91,23 @@ t.test('every form of one master key opens the same secrets; a loose file is tig
   }
 })
 
+t.test('a key file whose mode cannot be mended is told apart from one that is gone', async (t) => {
+  const home = folder()
+  const file = join(home, 'master.key')
+  writeFileSync(file, 'x', { mode: 0o600 })
+  t.strictSame([...tightenKeyFile(null), ...tightenKeyFile(file)], [])
+  t.match(tightenKeyFile(`${file}.moved`), [/^The master key file is gone since it was read/])
+  t.match(tightenKeyFile(join(file, 'below-a-file')), [/^Whether others can read .* could not be checked/])
+  // Only root can make a file that belongs to somebody else.
+  if (process.getuid?.() !== 0 || process.seteuid === undefined) return
+  chmodSync(home, 0o755)
+  chmodSync(file, 0o644)
+  process.seteuid(unprivilegedUid)
+  const found = tightenKeyFile(file)
+  process.seteuid(0)
+  t.match(found, [/^The master key file can be read by others, .* could not be tightened to 0600/])
+})
+
 t.test('a malformed configuration names every variable and no value', (t) => {
   const faults = (env: NodeJS.ProcessEnv) => {
     try {
@@ -144,8 +164,19 @@ t.test('a master key of the wrong length or form stops the start by name', async
 
 t.test('a role that could change audit rows is said in the log and in health', async (t) => {
   const database = await secretsDatabase(t)
-  const app = await startSecrets(t, { url: database.ownerUrl })
-  const { body } = await app.send(service('gateway'), 'GET', '/health')
-  t.match(body, { status: 'ok', warnings: [/append-only rests on triggers alone/] })
-  t.match(app.logs(), 'rests on triggers alone')
+  const sql = await adminSession(t, database)
+  async function started(url: string) {
+    const app = await startSecrets(t, { url: () => url })
+    const { body } = await app.send(service('gateway'), 'GET', '/health')
+    return { status: body.status, warnings: body.warnings, logged: /triggers alone/.test(app.logs()) }
+  }
+  const silent = { status: 'ok', warnings: [], logged: false }
+  const told = { status: 'ok', warnings: [/append-only rests on triggers alone/], logged: true }
+  t.same(await started(database.url('secrets')), silent)
+  t.match(await started(database.ownerUrl('secrets')), told, 'the owner')
+  const audit = 'activity_log, secret_access_events'
+  await sql(`revoke update, delete, truncate on ${audit} from paperclip_secrets_owner`)
+  t.match(await started(database.ownerUrl('secrets')), told, 'the owner, who could grant it to itself')
+  await sql('grant truncate on activity_log to paperclip_secrets')
+  t.match(await started(database.url('secrets')), told, 'one privilege on one table')
 })
