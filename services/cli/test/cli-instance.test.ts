@@ -3,6 +3,7 @@ import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { repositoryRoot } from '@paperclip/testing'
 import t from 'tap'
+import { checkProvider } from '../src/doctor/service-checks.js'
 import { binPath, runCli } from './fixtures/run-cli.js'
 
 const instanceOf = (home: string) => join(home, 'instances', 'default')
@@ -68,6 +69,21 @@ t.test('doctor checks in order, names what is down, and shows no secret', async 
   const failing = checks.filter((check) => check.status === 'fail').map((check) => check.id)
   t.match(failing, ['database', 'secrets_service', 'gateway'])
   for (const secret of await secretsOf(home)) t.notOk((stdout + stderr).includes(secret))
+})
+
+t.test('doctor shows every warning of the secrets service, and a fault before them', (t) => {
+  const ok = { status: 'ok' } as const
+  const components = { database: ok, masterKey: ok, provider: ok }
+  const healthy = { ...ok, version: '0.1.0', strictMode: false, warnings: [], components }
+  t.match(checkProvider(healthy), { id: 'secret_provider', status: 'pass' })
+  const warnings = ['The key file is open.', 'Append-only rests on triggers alone.']
+  t.match(checkProvider({ ...healthy, warnings }), { status: 'warn', message: warnings.join(' ') })
+  const faulty = { ...components, provider: { status: 'unhealthy', code: 'provider_failed' } as const }
+  t.match(checkProvider({ ...healthy, warnings, components: faulty }), {
+    status: 'fail',
+    message: /provider_failed/
+  })
+  t.end()
 })
 
 t.test('doctor sees weak, shared, open and missing keys', async (t) => {

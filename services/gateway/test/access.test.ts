@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import { type ActorKind, newId, type Route, routes } from '@paperclip/contracts'
 import t from 'tap'
-import { problem } from './fixtures/fake-secrets.js'
+import { problem, secretsWarning } from './fixtures/fake-secrets.js'
 import { makeAgent, openRun, type Reply, testInstallation } from './fixtures/test-gateway.js'
 
 // Room for a busy machine: nothing in here waits for time to pass.
@@ -303,6 +303,7 @@ async function exchange(sent: string): Promise<string> {
 t.test('health tells strangers little; without the secrets service it is degraded', async (t) => {
   const board = await gateway.call('GET', '/api/health')
   t.match(board, { status: 200, json: { status: 'ok', components: { database: { status: 'ok' } } } })
+  t.match(board, { json: { warnings: [secretsWarning] } }, 'what is to be mended, for the board only')
   const agent = await gateway.call('GET', '/api/health', { token: mine.key })
   t.same(agent.json, {
     status: 'ok',

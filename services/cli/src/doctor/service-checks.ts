@@ -90,8 +90,9 @@ export function checkProvider(health: SecretsHealth | null): CheckResult {
     if (status === 'unhealthy') return fail(text, 'see the log of the secrets service')
     if (status === 'degraded') return warn(text)
   }
-  const [warning] = health.warnings
-  return warning === undefined ? pass('a canary was sealed and opened') : warn(warning)
+  return health.warnings.length === 0
+    ? pass('a canary was sealed and opened')
+    : warn(health.warnings.join(' '))
 }
 
 /** Strict mode keeps sensitive plain values out of environments. */
@@ -117,9 +118,12 @@ export async function askGateway(
       const health = await client.call(getHealth)
       if (health.status === 'unhealthy')
         return { result: fail(`${gatewayUrl} is unhealthy`, 'see the log of the gateway'), health }
-      const [warning] = health.warnings ?? []
+      const warnings = health.warnings ?? []
       if (health.status === 'degraded') return { result: warn(`${gatewayUrl} is degraded`), health }
-      return { result: warning === undefined ? pass(`${gatewayUrl} is healthy`) : warn(warning), health }
+      return {
+        result: warnings.length === 0 ? pass(`${gatewayUrl} is healthy`) : warn(warnings.join(' ')),
+        health
+      }
     } finally {
       await client.close()
     }
