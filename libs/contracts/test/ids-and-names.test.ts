@@ -14,7 +14,8 @@ import {
   resolveIdOf,
   resolveOrdinalsMax,
   roleReaches,
-  slugOf
+  slugOf,
+  unknownVariables
 } from '../src/index.js'
 
 // To the year 10889, the end of 48 bits of milliseconds.
@@ -259,4 +260,22 @@ t.test("the deployment's own names are known in every spelling", async (t) => {
 t.test('each role reaches those below it', async (t) => {
   t.ok(roleReaches('owner', 'viewer') && roleReaches('operator', 'operator'))
   t.notOk(roleReaches('viewer', 'operator') || roleReaches('admin', 'owner'))
+})
+
+t.test('a variable that nothing reads is named with the nearest one that something does', async (t) => {
+  const found = unknownVariables({
+    PAPERCLIP_SECRET_PORT: '1',
+    PAPERCLIP_HOEM: '1',
+    PAPERCLIP_SECRETS_AWS_REGOIN: '1',
+    PAPERCLIP_SOMETHING_ELSE_ENTIRELY: '1',
+    PAPERCLIP_SECRETS_MASTER_KEY_FILE: '1',
+    PAPERCLIP_HOME: '1',
+    OTHER: '1'
+  })
+  t.strictSame(found, [
+    { name: 'PAPERCLIP_SECRET_PORT', nearest: 'PAPERCLIP_SECRETS_PORT' },
+    { name: 'PAPERCLIP_HOEM', nearest: 'PAPERCLIP_HOME' },
+    { name: 'PAPERCLIP_SECRETS_AWS_REGOIN', nearest: 'PAPERCLIP_SECRETS_AWS_REGION' },
+    { name: 'PAPERCLIP_SOMETHING_ELSE_ENTIRELY', nearest: undefined }
+  ])
 })

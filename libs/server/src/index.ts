@@ -10,7 +10,6 @@ export {
   parseEnvironment,
   readMigrationUrl
 } from './environment-config.js'
-export { unknownVariables } from './known-variables.js'
 export { mount } from './mount.js'
 export { addProbes } from './probes.js'
 export { type ErrorClassifier, sendProblem } from './problem-handler.js'

@@ -15,8 +15,7 @@ import {
   nextPageLink,
   parseEnvironment,
   readMigrationUrl,
-  SecretValue,
-  unknownVariables
+  SecretValue
 } from '../src/index.js'
 
 const canary = 'canary-b2e8-value'
@@ -250,22 +249,6 @@ t.test('an environment is read with all of its faults at once, and no value in a
     )
   t.notMatch(bad.faults.join(), canary)
   t.match(new ConfigError(bad.faults).message, /^configuration is not valid:\n {2}- /)
-})
-
-t.test('a variable that nothing reads is named with the nearest one that something does', async (t) => {
-  const found = unknownVariables({
-    PAPERCLIP_SECRET_PORT: '1',
-    PAPERCLIP_HOEM: '1',
-    PAPERCLIP_SOMETHING_ELSE_ENTIRELY: '1',
-    PAPERCLIP_SECRETS_MASTER_KEY_FILE: '1',
-    PAPERCLIP_HOME: '1',
-    OTHER: '1'
-  })
-  t.strictSame(found, [
-    { name: 'PAPERCLIP_SECRET_PORT', nearest: 'PAPERCLIP_SECRETS_PORT' },
-    { name: 'PAPERCLIP_HOEM', nearest: 'PAPERCLIP_HOME' },
-    { name: 'PAPERCLIP_SOMETHING_ELSE_ENTIRELY', nearest: undefined }
-  ])
 })
 
 t.test('a migration takes its database from a variable or a file, its own before the common one', (t) => {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { ConfigError, parseEnvironment, type SecretValue, unknownVariables } from '@paperclip/server'
+import { type UnknownVariable, unknownVariables } from '@paperclip/contracts'
+import { ConfigError, parseEnvironment, type SecretValue } from '@paperclip/server'
 import { Type } from 'typebox'
 import { isLoopbackHost } from './auth/host-guard.js'
 import { parseTrustProxy, type TrustProxy } from './trust-proxy.js'
@@ -67,7 +68,7 @@ export interface LoadedConfig {
   readonly config: GatewayConfig
   readonly secrets: GatewaySecrets
   /** `PAPERCLIP_*` variables that nothing reads, each with the name that was probably meant. */
-  readonly unknown: { name: string; nearest: string | undefined }[]
+  readonly unknown: UnknownVariable[]
 }
 
 /** Reads the environment. Throws {@link ConfigError} that names every faulty variable at once and repeats no value. */

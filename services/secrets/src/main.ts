@@ -1,5 +1,6 @@
 /** The secrets service as a process. */
-import { createLogger, run, unknownVariables } from '@paperclip/server'
+import { unknownVariables } from '@paperclip/contracts'
+import { createLogger, run } from '@paperclip/server'
 import { buildApp } from './app.js'
 import { loadConfig } from './config.js'
 import { createDeps } from './deps.js'

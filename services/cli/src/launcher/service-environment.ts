@@ -49,12 +49,6 @@ const ownPrefixes: Readonly<Record<ServiceName, readonly string[]>> = {
   secrets: ['AWS_', 'PAPERCLIP_SECRETS_AWS_', 'PAPERCLIP_STORAGE_']
 }
 
-/** All variables that are passed on as they are. */
-export const documentedNames: readonly string[] = [...sharedNames, ...ownNames.gateway, ...ownNames.secrets]
-
-/** Beginnings of the names that are passed on whatever follows. */
-export const documentedPrefixes: readonly string[] = ownPrefixes.secrets
-
 /** Everything the environments are built from. */
 export interface EnvironmentSources {
   readonly env: Environment

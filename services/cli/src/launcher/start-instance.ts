@@ -1,3 +1,4 @@
+import { unknownVariables } from '@paperclip/contracts'
 import { type InstancePaths, onboardInstance, readEnvFile } from '@paperclip/instance'
 import { describeAddress } from './database-client.js'
 import { ensureMasterKey } from './ensure-master-key.js'
@@ -10,7 +11,6 @@ import { requireFreePort } from './port-check.js'
 import { requirePrograms } from './programs.js'
 import { bringsMasterKey, type EnvironmentSources } from './service-environment.js'
 import { migrateServices, serviceUrl, startServices } from './start-services.js'
-import { unknownVariables } from './unknown-variables.js'
 
 /** What an operator must know about a running instance. */
 export interface StartedInstance {

@@ -17,10 +17,18 @@ const names = [
 ] // biome-ignore format: a list reads better packed
 
 const known = new Set(names)
+/** Farther apart than this, two names are not one misspelt. */
 const editsMax = 4
 
+/** A `PAPERCLIP_*` variable that nothing reads. */
+export interface UnknownVariable {
+  name: string
+  /** The known name that was probably meant. */
+  nearest: string | undefined
+}
+
 /** Lists the `PAPERCLIP_*` names in an environment that nothing reads, each with the nearest one that something does. */
-export function unknownVariables(env: NodeJS.ProcessEnv): { name: string; nearest: string | undefined }[] {
+export function unknownVariables(env: Readonly<Record<string, string | undefined>>): UnknownVariable[] {
   return Object.keys(env)
     .filter(
       (name) => name.startsWith('PAPERCLIP_') && !known.has(name) && !known.has(name.replace(/_FILE$/, ''))
@@ -38,17 +46,13 @@ function nearestOf(name: string): string | undefined {
 /** Levenshtein's distance, by rows. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++)
-      next.push(
-        Math.min(
-          (row[j] as number) + 1,
-          (next[j - 1] as number) + 1,
-          (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
-        )
-      )
+  for (const [index, letter] of [...a].entries()) {
+    const next = [index + 1]
+    for (const [column, other] of [...b].entries()) {
+      const replaced = (row[column] ?? 0) + (letter === other ? 0 : 1)
+      next.push(Math.min(replaced, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1))
+    }
     row = next
   }
-  return row.at(-1) as number
+  return row.at(-1) ?? 0
 }
