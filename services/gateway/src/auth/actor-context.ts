@@ -1,3 +1,4 @@
+import { serviceActor } from '@paperclip/client'
 import { type ActorContext, newId } from '@paperclip/contracts'
 import { AppError } from '@paperclip/server'
 import { type Actor, type BoardActor, credentialOf } from './actor.js'
@@ -52,19 +53,5 @@ function membershipsFor(actor: BoardActor, companyId: string | null): ActorConte
 
 /** The gateway speaking for itself: delivering its outbox, asking for health, sending a batch of proved runs. */
 export function gatewayContext(keyId: string): ActorContext {
-  return {
-    v: 1,
-    type: 'service',
-    userId: null,
-    agentId: null,
-    companyId: null,
-    credential: { kind: 'service_key', id: keyId },
-    runId: null,
-    projectId: null,
-    openedBy: null,
-    isInstanceAdmin: false,
-    memberships: [],
-    source: 'gateway',
-    requestId: newId()
-  }
+  return serviceActor({ caller: 'gateway', keyId, requestId: newId() })
 }
