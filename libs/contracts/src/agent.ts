@@ -66,7 +66,7 @@ export const getAgent = defineRoute({
   summary: 'Shows one agent.',
   method: 'GET',
   path: '/agents/:id',
-  auth: { actors: ['board'], role: 'viewer' },
+  auth: operatorById,
   schema: { params: IdParams, response: { 200: AgentView } },
   problems: ['not_found']
 })

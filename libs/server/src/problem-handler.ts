@@ -1,6 +1,6 @@
 import { Problem, problemOf } from '@paperclip/contracts'
 import type { ErrorObject } from 'ajv'
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from './app-error.js'
 import { validationProblem } from './validation.js'
 
@@ -11,7 +11,7 @@ export type ErrorClassifier = (error: Error) => AppError | undefined
 export function answerWithProblems(app: FastifyInstance, classify: ErrorClassifier): void {
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const problem = error instanceof AppError ? error : (classify(error) ?? ofFastify(error))
-    logFailure(request, problem, error)
+    logFailure(request.log, problem, { requestId: request.id, error })
     return sendProblem(request, reply, problem)
   })
   app.setNotFoundHandler((request, reply) => sendProblem(request, reply, new AppError('not_found')))
@@ -38,18 +38,24 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, proble
     .send(body)
 }
 
-function logFailure(request: FastifyRequest, problem: AppError, error: Error): void {
+/** Writes what a caller is not told: the cause of a 5xx. Anything below says itself what is wrong. */
+export function logFailure(
+  log: FastifyBaseLogger,
+  problem: AppError,
+  { requestId, error }: { requestId: string; error: unknown }
+): void {
   if (problem.status < 500) return
   const cause = problem.cause instanceof Error ? problem.cause : error
   const level = problem.code === 'internal_error' ? 'error' : 'warn'
-  request.log[level](
-    { requestId: request.id, code: problem.code, context: problem.context, cause: describe(cause) },
+  log[level](
+    { requestId, code: problem.code, context: problem.context, cause: describe(cause) },
     'request failed'
   )
 }
 
 /** Name, code and stack frames of an error: messages of libraries may repeat what they were given. */
-function describe(error: Error): Record<string, unknown> {
+function describe(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return {}
   const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
   return {
     name: error.name,

@@ -1,5 +1,7 @@
 import type { ClientErrorCode } from '@paperclip/client'
 
+const rebind = 'correct these entries with `paperclipai env set`'
+
 /** What to do about a failure, where there is something to say. */
 export const problemHints: Partial<Record<ClientErrorCode, string>> = {
   unreachable: 'start it with `paperclipai run`, or name its address with --api-url or PAPERCLIP_API_URL',
@@ -24,7 +26,10 @@ export const problemHints: Partial<Record<ClientErrorCode, string>> = {
   database_unavailable: 'look at the database, or run `paperclipai doctor`',
   audit_unavailable: 'no value leaves while it cannot be recorded; run `paperclipai doctor`',
   master_key_unavailable: 'run `paperclipai doctor`: it names the key that is needed',
-  resolve_failed: 'correct these with `paperclipai env set`; the command was not started',
+  secret_deleted: rebind,
+  secret_inactive: rebind,
+  version_inactive: rebind,
+  version_missing: rebind,
   env_invalid: 'nothing was saved; see `paperclipai secrets list`',
   agent_inactive: 'see `paperclipai agent list`',
   run_tokens_unavailable: 'set PAPERCLIP_AGENT_JWT_SECRET for the gateway, or run `paperclipai onboard`',

@@ -96,7 +96,7 @@ t.test(
     const errors = [{ pointer: 'env.A', message: 'The secret is not bound.', code: 'binding_missing' }]
     const gateway = await fakeGateway(t, {
       ...basics,
-      resolveRunEnvironment: () => ({ problem: 'resolve_failed', errors })
+      resolveRunEnvironment: () => ({ problem: 'secret_deleted', errors })
     })
     const { code, stdout, stderr } = await runBin(t, runArgs('echo', 'started'), { origin: gateway.origin })
     t.same({ code, stdout }, { code: 1, stdout: '' })

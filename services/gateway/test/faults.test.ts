@@ -84,7 +84,7 @@ t.test(
       stderr: /1 migrations applied, privileges applied/
     })
     t.match(await migrate({ DATABASE_URL: url }), { code: 0, stderr: /0 migrations applied/ })
-    t.match(await migrate({}), { code: 1, stderr: /set DATABASE_MIGRATION_URL/ })
+    t.match(await migrate({}), { code: 1, stderr: /DATABASE_MIGRATION_URL or DATABASE_URL is not set/ })
     const client = new pg.Client({
       connectionString: database.url('gateway'),
       options: '-c search_path=gateway'

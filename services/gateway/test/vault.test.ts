@@ -149,6 +149,14 @@ t.test('usage names the targets that the gateway knows, and says which are gone'
       { target: { type: 'agent', label: null, status: 'deleted' } }
     ]
   })
+  const theirs = await makeAgent(gateway)
+  secrets.answer = () => ({
+    status: 200,
+    body: { secretId, bindings: [...bindings, binding('agent', theirs.agentId)] }
+  })
+  const mixed = await gateway.call('GET', `/api/secrets/${secretId}/usage`)
+  t.match(mixed.status, 200)
+  t.notMatch(mixed.text, /Ada|Site|deleted/, 'a secret of two companies is none: nothing is named')
   secrets.answer = () => ({ status: 404, body: problem(404, 'secret_not_found') })
   t.match(await gateway.call('GET', `/api/secrets/${secretId}/usage`), { json: { code: 'secret_not_found' } })
 })
@@ -180,7 +188,7 @@ t.test(
     const bad = new Set(runs.slice(0, 10).map((run) => run.runId))
     secrets.resolve = (item) =>
       bad.has(item.runId)
-        ? { status: 422, body: problem(422, 'resolve_failed', item.runId) }
+        ? { status: 422, body: problem(422, 'version_inactive', item.runId) }
         : { status: 200, body: text(item) }
     const before = secrets.requests.length
     const replies = await Promise.all(
@@ -190,7 +198,7 @@ t.test(
       const { runId } = runs[index] ?? { runId: '' }
       t.equal(reply.headers['cache-control'], 'no-store')
       if (bad.has(runId)) {
-        t.match(reply, { status: 422, json: { code: 'resolve_failed', detail: runId } })
+        t.match(reply, { status: 422, json: { code: 'version_inactive', detail: runId } })
         t.match(reply.headers['content-type'], /problem\+json/)
       } else t.match(reply, { status: 200, json: { env: { RUN: runId } } })
     }

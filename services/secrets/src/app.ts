@@ -2,16 +2,17 @@
  * The secrets service as one table of contents: chassis, then the signature check that every route stands behind,
  * then one plugin a noun. It never listens; `main.ts` does.
  */
-import { isConnectionFailure, isLockTimeout, isStatementTimeout } from '@paperclip/db'
-import { AppError, addProbes, createServer, type Server } from '@paperclip/server'
+import { addProbes, createServer, type ErrorClassifier, type Logger, type Server } from '@paperclip/server'
 import { signingProfile } from '@paperclip/signing'
 import { accessEventRoutes } from './audit/access-event-routes.js'
 import { insertForeignAttempt } from './audit/access-event-store.js'
 import { activityRoutes } from './audit/activity-routes.js'
 import { signedRequests } from './auth/signed-request.js'
 import { bindingRoutes } from './binding/binding-routes.js'
+import { IntegrityError } from './crypto/crypto-error.js'
 import type { Deps } from './deps.js'
 import { environmentRoutes } from './environment/environment-routes.js'
+import { problemOfError } from './error-problem.js'
 import { healthRoutes } from './health/health-routes.js'
 import { pingDatabase } from './health/health-store.js'
 import { outboxRoutes } from './outbox/outbox-routes.js'
@@ -30,7 +31,7 @@ export async function buildApp(deps: Deps): Promise<Server> {
     logger: deps.logger,
     headerBytesMax: signingProfile.headersBytesMax,
     trustProxy: false,
-    classify: databaseProblem
+    classify: classifyErrors(deps.logger)
   })
   const ping = () => pingDatabase(db)
   addProbes(app, ping)
@@ -59,13 +60,10 @@ export async function buildApp(deps: Deps): Promise<Server> {
   return app
 }
 
-/** What the driver throws, as a problem: a database that is away is not a fault of this program. */
-function databaseProblem(error: Error): AppError | undefined {
-  const { code } = error as { code?: unknown }
-  if (isConnectionFailure(error) || isStatementTimeout(error) || isLockTimeout(error))
-    return new AppError('database_unavailable', { cause: error, retryAfterSeconds: 1 })
-  // Text that PostgreSQL cannot hold, such as a NUL character.
-  if (code === '22021' || code === '22P05')
-    return new AppError('invalid_request', { detail: 'A text holds a character that cannot be stored.' })
-  return undefined
+/** As {@link problemOfError}; stored data that does not verify also wakes someone. */
+function classifyErrors(logger: Logger): ErrorClassifier {
+  return (error) => {
+    if (error instanceof IntegrityError) logger.error({}, 'stored data does not verify')
+    return problemOfError(error)
+  }
 }

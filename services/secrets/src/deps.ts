@@ -107,6 +107,8 @@ export async function createDeps(config: Config, secrets: Secrets, logger: Logge
     const providers: ProviderRegistry = { find: (id) => (id === 'local_encrypted' ? local : undefined) }
     const housekeeping: Housekeeping = startHousekeeping(db, logger)
     const onResolved = housekeeping.noteResolved
+    const onIntegrityFailure = (facts: Record<string, string>) =>
+      logger.error(facts, 'stored data does not verify')
     const recorder = createResolveRecorder(hotDatabase.pool, (error) =>
       logger.warn({ code: codeOf(error) }, 'an access could not be recorded')
     )
@@ -127,9 +129,9 @@ export async function createDeps(config: Config, secrets: Secrets, logger: Logge
         providers,
         companyKeys,
         onResolved,
-        onIntegrityFailure: (facts) => logger.error(facts, 'stored data does not verify')
+        onIntegrityFailure
       }),
-      reveals: createRevealService({ db, pool: hotDatabase.pool, providers, onResolved }),
+      reveals: createRevealService({ db, pool: hotDatabase.pool, providers, onResolved, onIntegrityFailure }),
       outbox: createOutboxService(db),
       warnings,
       async close() {

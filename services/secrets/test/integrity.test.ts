@@ -9,7 +9,7 @@ import {
   rotate,
   tryPutEnv
 } from './support/fixtures.js'
-import { run, secretsDatabase, startSecrets } from './support/secrets-app.js'
+import { operator, run, secretsDatabase, startSecrets } from './support/secrets-app.js'
 
 const database = await secretsDatabase(t)
 const app = await startSecrets(t, database)
@@ -185,6 +185,41 @@ t.test("a company's wrapped key that was swapped or changed opens nothing", asyn
   t.notMatch(answer.text, /canary|mk_/)
   await sql('update company_keys set wrapped = $2 where company_id = $1', [a.companyId, of(a.companyId)])
   t.equal((await resolve(replica, a)).status, 200, 'and recovers without a restart')
+})
+
+t.test('plain values that do not verify withdraw the event that announced them', async (t) => {
+  const place = { companyId: newId(), agentId: newId() }
+  await putEnv(app, place, { SOME_TOKEN: canary })
+  const tail = 'set_byte(sealed, octet_length(sealed) - 1, 255 - get_byte(sealed, octet_length(sealed) - 1))'
+  await sql(`update environments set sealed = ${tail} where target_id = $1`, [place.agentId])
+  t.match(await resolve(app, place), { status: 422, body: { code: 'integrity_failure' } })
+  const events = await eventsOf(app, place.companyId)
+  const announced = events.find(({ outcome }: { outcome: string }) => outcome === 'success')
+  const withdrawn = events.find(({ outcome }: { outcome: string }) => outcome === 'failure')
+  t.equal(events.length, 2)
+  t.match(announced, { code: 'no_bindings' })
+  t.match(withdrawn, { code: 'integrity_failure', followsEventId: announced?.id })
+})
+
+t.test("nothing is sealed under a company's key that does not verify, and someone is told", async (t) => {
+  const { companyId } = await scene()
+  const flipped = 'set_byte(wrapped, 69, 255 - get_byte(wrapped, 69))'
+  await sql(`update company_keys set wrapped = ${flipped} where company_id = $1`, [companyId])
+  const replica = await startSecrets(t, database)
+  const body = { name: 'new', value: canary }
+  const answer = await replica.send(operator(), 'POST', `/companies/${companyId}/secrets`, body)
+  t.match(answer, { status: 422, body: { code: 'integrity_failure' } })
+  t.match(replica.logs(), 'stored data does not verify')
+  t.notMatch(replica.logs(), canary)
+})
+
+t.test('a single reveal of damaged data wakes someone too', async (t) => {
+  const { companyId, agentId, secretId, key } = await scene()
+  const [version] = await versionsOf(secretId)
+  await store(version?.id ?? '', null)
+  const replica = await startSecrets(t, database)
+  await replica.send(run(companyId, agentId), 'POST', `/agents/me/secrets/${key}/value`)
+  t.match(replica.logs(), 'stored data does not verify')
 })
 
 t.test('someone is told that data does not verify, without a value', async (t) => {

@@ -120,6 +120,9 @@ t.test('a malformed configuration names every variable and no value', (t) => {
   }
   const given = { DATABASE_URL: 'postgres://x', PAPERCLIP_SECRETS_MASTER_KEY: masterKey }
   t.strictSame(faults(given), [])
+  t.strictSame(faults({ ...given, PAPERCLIP_INTERNAL_TLS_CA_FILE: '/ca' }), [
+    'PAPERCLIP_INTERNAL_TLS_CA_FILE: mutual TLS on the private hop is not available in this version'
+  ])
   const found = faults({
     PAPERCLIP_SECRETS_PORT: '99999-canary',
     PAPERCLIP_SECRETS_HOST: '0.0.0.0',

@@ -61,7 +61,7 @@ export function createAgentService(
         page,
         actor.kind === 'agent_key' || actor.kind === 'run' ? actor.agentId : null
       ),
-    get: async (actor, id) => requireRow(actor, await findAgent(db, id), 'viewer'),
+    get: async (actor, id) => requireRow(actor, await findAgent(db, id), 'operator'),
     async create({ actor, contextFor }, companyId, { name, adapterType, env }) {
       const id = newId()
       const agent = {

@@ -8,9 +8,10 @@ import {
   resolveIdOf,
   resolveRunEnvironment
 } from '@paperclip/contracts'
-import { AppError, type FastifyPluginAsyncTypebox, mount } from '@paperclip/server'
-import type { FastifyReply } from 'fastify'
+import { AppError, type FastifyPluginAsyncTypebox, logFailure, mount } from '@paperclip/server'
+import type { FastifyBaseLogger, FastifyReply } from 'fastify'
 import { type Caller, openerOf, principalOf } from '../auth/caller.js'
+import { problemOfError } from '../error-problem.js'
 import { prefix } from '../prefix.js'
 import type { ResolveService } from './resolve-service.js'
 import type { ResolveRequest } from './resolve-store.js'
@@ -45,8 +46,8 @@ export const resolveRoutes: FastifyPluginAsyncTypebox<{ resolves: ResolveService
 
   app.route({
     ...mount(prefix, resolveBatch),
-    handler: async ({ body }, reply) => {
-      const frames = await Promise.all(body.items.map((item) => frameOf(resolves, item)))
+    handler: async ({ body, log }, reply) => {
+      const frames = await Promise.all(body.items.map((item) => frameOf(resolves, item, log)))
       return reply
         .header('content-type', resolveFramesMediaType)
         .header('cache-control', 'no-store')
@@ -91,7 +92,7 @@ function sendJson(reply: FastifyReply, text: string): FastifyReply {
     .send(text)
 }
 
-async function frameOf(resolves: ResolveService, item: ResolveItem): Promise<string> {
+async function frameOf(resolves: ResolveService, item: ResolveItem, log: FastifyBaseLogger): Promise<string> {
   try {
     const text = await resolves.resolve({
       ...item,
@@ -102,7 +103,8 @@ async function frameOf(resolves: ResolveService, item: ResolveItem): Promise<str
     })
     return frame(200, text)
   } catch (error) {
-    const problem = error instanceof AppError ? error : new AppError('internal_error', { cause: error })
+    const problem = problemOfError(error) ?? new AppError('internal_error', { cause: error })
+    logFailure(log, problem, { requestId: item.requestId, error })
     const body = problemOf(problem.code, {
       detail: problem.message,
       requestId: item.requestId,

@@ -24,8 +24,8 @@ interface ResolveServiceDeps {
   companyKeys: CompanyKeyring
   /** Takes the secrets whose last resolved time is due; must not wait. */
   onResolved: (secretIds: readonly string[]) => void
-  /** Told when stored data does not verify, or a follow-up cannot be written: someone must look. */
-  onIntegrityFailure: (facts: { companyId: string; secretId: string; resolveId: string }) => void
+  /** Told when stored data does not verify: someone must look. `placeId` is a secret, or the target of an environment. */
+  onIntegrityFailure: (facts: { companyId: string; placeId: string; resolveId: string }) => void
 }
 
 /** Resolves whole environments. */
@@ -180,19 +180,20 @@ async function followUp(
   const { companyId, resolveId } = request
   const codes = new Map(faults.map(({ row, code }) => [row, code]))
   const followUpId = newResolveId()
-  const followUps = rows
-    .filter((row) => row.ordinal >= 0)
-    .map(
-      (row): FollowUp => ({
-        companyId,
-        eventId: eventId(resolveId, row.ordinal),
-        resolveId: followUpId,
-        code: codes.get(row) ?? 'withheld'
-      })
-    )
+  const announced = rows.filter((row) => row.ordinal >= 0)
+  const event = (ordinal: number, code: string): FollowUp => ({
+    companyId,
+    eventId: eventId(resolveId, ordinal),
+    resolveId: followUpId,
+    code
+  })
+  // Without a binding the event at 0 announced the plain values.
+  const followUps =
+    announced.length === 0
+      ? [event(0, faults[0]?.code ?? 'withheld')]
+      : announced.map((row) => event(row.ordinal, codes.get(row) ?? 'withheld'))
   for (const { row, code } of faults)
-    if (code === 'integrity_failure')
-      deps.onIntegrityFailure({ companyId, secretId: row.place_id, resolveId })
+    if (code === 'integrity_failure') deps.onIntegrityFailure({ companyId, placeId: row.place_id, resolveId })
   await insertFollowUps(deps.db, followUps)
   return worstOf(faults.map(({ row, code }) => entryOf(row, code)))
 }

@@ -99,7 +99,7 @@ from bound b
 union all
 select i.n, -1, i.target_type, i.target_id, i.t_revision, null, null, null, null, null,
   case when i.shredded then 'company_shredded' end, i.t_sealed, i.t_plain, false
-from item i where i.t_sealed is not null or i.t_plain <> '{}'
+from item i where i.shredded or i.t_sealed is not null or i.t_plain <> '{}'
 union all
 select i.n, -1, 'project', i.project_id, i.p_revision, null, null, null, null, null,
   case when i.shredded then 'company_shredded' end, i.p_sealed, i.p_plain, false

@@ -18,12 +18,15 @@ export function createRevealService({
   db,
   pool,
   providers,
-  onResolved
+  onResolved,
+  onIntegrityFailure
 }: {
   db: Db<SecretsDatabase>
   pool: pg.Pool
   providers: ProviderRegistry
   onResolved: (secretIds: readonly string[]) => void
+  /** Told when stored data does not verify: someone must look. */
+  onIntegrityFailure: (facts: { companyId: string; placeId: string; resolveId: string }) => void
 }): RevealService {
   return {
     async reveal(request, key) {
@@ -39,6 +42,8 @@ export function createRevealService({
               ? error.code
               : null
         if (code === null) throw error
+        const { companyId, resolveId } = request
+        if (code === 'integrity_failure') onIntegrityFailure({ companyId, placeId: row.secret_id, resolveId })
         const followed = { companyId: request.companyId, eventId: eventId(request.resolveId, 0) }
         await insertFollowUps(db, [{ ...followed, resolveId: newResolveId(), code }])
         throw error instanceof AppError ? error : new AppError(code, { cause: error })
