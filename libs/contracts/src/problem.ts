@@ -50,6 +50,7 @@ export const problems = {
   agent_inactive: { status: 422, title: 'The agent is not active.' },
   company_archived: { status: 422, title: 'The company is archived.' },
   company_shredded: { status: 422, title: 'The company was deleted.' },
+  headers_too_large: { status: 431, title: 'The headers are too large.' },
   rate_limited: { status: 429, title: 'Too many requests.' },
   internal_error: { status: 500, title: 'Something failed on our side.' },
   secrets_unavailable: { status: 503, title: 'The secrets service cannot be reached.' },

@@ -72,7 +72,8 @@ export function createBatcher<I, O>({
     submit: (item) =>
       new Promise((resolve, reject) => {
         if (waiting.length >= waitingMax) {
-          reject(new AppError('overloaded', { detail: 'Too many requests are waiting. Try again shortly.' }))
+          const detail = 'Too many requests are waiting. Try again shortly.'
+          reject(new AppError('overloaded', { detail, retryAfterSeconds: 1 }))
           return
         }
         waiting.push({ item, resolve, reject })

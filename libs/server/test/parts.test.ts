@@ -146,7 +146,7 @@ t.test('what does not fit is refused at once as overloaded, and room comes back'
   const taken = [1, 2].map((item) => batcher.submit(item))
   await turn()
   taken.push(...[3, 4, 5].map((item) => batcher.submit(item)))
-  await t.rejects(batcher.submit(6), { code: 'overloaded' })
+  await t.rejects(batcher.submit(6), { code: 'overloaded', retryAfterSeconds: 1 })
   batches[0]?.settle()
   await taken[0]
   await turn()
