@@ -15,7 +15,9 @@ import {
   nextPageLink,
   parseEnvironment,
   readMigrationUrl,
-  SecretValue
+  SecretValue,
+  unavailableFault,
+  warnOfVariables
 } from '../src/index.js'
 
 const canary = 'canary-b2e8-value'
@@ -249,6 +251,43 @@ t.test('an environment is read with all of its faults at once, and no value in a
     )
   t.notMatch(bad.faults.join(), canary)
   t.match(new ConfigError(bad.faults).message, /^configuration is not valid:\n {2}- /)
+})
+
+t.test('a start names what nothing reads, what this version does not, and what it cannot do', async (t) => {
+  const lines: string[] = []
+  const logger = pino({ base: null, timestamp: false }, { write: (line: string) => void lines.push(line) })
+  const quiet = { PAPERCLIP_HOME: '/x', PAPERCLIP_INTERNAL_TLS_KEY_FILE: ' ', REDIS_URL: '' }
+  warnOfVariables(logger, quiet)
+  t.strictSame(lines, [])
+  t.equal(unavailableFault(quiet), null, 'blank is unset')
+  const env = {
+    PAPERCLIP_SECRET_URL: canary,
+    PAPERCLIP_METRICS_PORT: canary,
+    OTEL_EXPORTER_OTLP_ENDPOINT: canary,
+    REDIS_URL: canary
+  }
+  warnOfVariables(logger, env)
+  t.strictSame(
+    lines.map((line) => JSON.parse(line)),
+    [
+      {
+        level: 40,
+        name: 'PAPERCLIP_SECRET_URL',
+        nearest: 'PAPERCLIP_SECRETS_URL',
+        msg: 'nothing reads this variable'
+      },
+      {
+        level: 40,
+        names: ['PAPERCLIP_METRICS_PORT', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'REDIS_URL'],
+        msg: 'this version does not read these variables'
+      }
+    ]
+  )
+  t.match(
+    unavailableFault({ PAPERCLIP_INTERNAL_TLS_CA_FILE: canary }),
+    /^PAPERCLIP_INTERNAL_TLS_CA_FILE: mutual TLS/
+  )
+  t.notMatch(unavailableFault({ PAPERCLIP_INTERNAL_TLS_CA_FILE: canary }), canary)
 })
 
 t.test('a migration takes its database from a variable or a file, its own before the common one', (t) => {

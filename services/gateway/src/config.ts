@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { type UnknownVariable, unknownVariables } from '@paperclip/contracts'
-import { ConfigError, parseEnvironment, type SecretValue } from '@paperclip/server'
+import { ConfigError, parseEnvironment, type SecretValue, unavailableFault } from '@paperclip/server'
 import { Type } from 'typebox'
 import { isLoopbackHost } from './auth/host-guard.js'
 import { parseTrustProxy, type TrustProxy } from './trust-proxy.js'
@@ -67,8 +66,6 @@ export interface GatewaySecrets {
 export interface LoadedConfig {
   readonly config: GatewayConfig
   readonly secrets: GatewaySecrets
-  /** `PAPERCLIP_*` variables that nothing reads, each with the name that was probably meant. */
-  readonly unknown: UnknownVariable[]
 }
 
 /** Reads the environment. Throws {@link ConfigError} that names every faulty variable at once and repeats no value. */
@@ -78,6 +75,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): LoadedConfig {
   const note = (fault: string | null) => {
     if (fault !== null) faults.push(fault)
   }
+  note(unavailableFault(env))
   note(modeFault(raw))
   if (raw.PAPERCLIP_PUBLIC_URL && raw.PAPERCLIP_AUTH_PUBLIC_BASE_URL)
     if (raw.PAPERCLIP_PUBLIC_URL !== raw.PAPERCLIP_AUTH_PUBLIC_BASE_URL)
@@ -121,8 +119,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): LoadedConfig {
       databaseUrl: secrets.DATABASE_URL as SecretValue,
       agentJwtSecret: secrets.PAPERCLIP_AGENT_JWT_SECRET,
       agentJwtSecretPrevious: secrets.PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS
-    },
-    unknown: unknownVariables(env)
+    }
   }
 }
 

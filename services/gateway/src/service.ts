@@ -1,4 +1,4 @@
-import { createLogger, type Logger, type RunningService } from '@paperclip/server'
+import { createLogger, type Logger, type RunningService, warnOfVariables } from '@paperclip/server'
 import { buildApp } from './app.js'
 import { loadConfig } from './config.js'
 import { createDeps } from './deps.js'
@@ -20,9 +20,9 @@ export async function startGateway(
   env: NodeJS.ProcessEnv,
   options: StartOptions = {}
 ): Promise<GatewayService> {
-  const { config, secrets, unknown } = loadConfig(env)
+  const { config, secrets } = loadConfig(env)
   const logger = options.logger ?? createLogger({ service: 'gateway', level: config.logLevel })
-  for (const { name, nearest } of unknown) logger.warn({ name, nearest }, 'nothing reads this variable')
+  warnOfVariables(logger, env)
   logger.info({ config }, 'starting')
   const deps = await createDeps({ ...options, config, secrets, logger })
   try {

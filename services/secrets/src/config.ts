@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { providerIds } from '@paperclip/contracts'
-import { ConfigError, parseEnvironment, type SecretValue } from '@paperclip/server'
+import { ConfigError, parseEnvironment, type SecretValue, unavailableFault } from '@paperclip/server'
 import { type Static, Type } from 'typebox'
 
 const Port = (standard: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: standard })
@@ -55,6 +55,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): { config: Config; secrets: S
   const secretsFolder = join(home, 'instances', env.PAPERCLIP_INSTANCE_ID?.trim() || 'default', 'secrets')
   const completed = withDefaultKeyFile(env, join(secretsFolder, 'master.key'))
   const { config: variables, secrets, faults } = parseEnvironment(Variables, secretNames, completed)
+  const unavailable = unavailableFault(env)
+  if (unavailable !== null) faults.push(unavailable)
   const { DATABASE_URL: databaseUrl, PAPERCLIP_SECRETS_MASTER_KEY: masterKey } = secrets
   if (databaseUrl === null && !faults.some((fault) => fault.startsWith('DATABASE_URL')))
     faults.push('DATABASE_URL is not set: name the PostgreSQL database of this service')

@@ -1,6 +1,5 @@
 /** The secrets service as a process. */
-import { unknownVariables } from '@paperclip/contracts'
-import { createLogger, run } from '@paperclip/server'
+import { createLogger, run, warnOfVariables } from '@paperclip/server'
 import { buildApp } from './app.js'
 import { loadConfig } from './config.js'
 import { createDeps } from './deps.js'
@@ -11,8 +10,7 @@ await run(
   async () => {
     const { config, secrets } = loadConfig(process.env)
     const logger = createLogger({ service: 'secrets', level: config.logLevel })
-    for (const { name, nearest } of unknownVariables(process.env))
-      logger.warn({ name, nearest }, 'nothing reads this variable')
+    warnOfVariables(logger, process.env)
     const deps = await createDeps(config, secrets, logger)
     const app = await buildApp(deps)
     await app.listen({ host: config.host, port: config.port })
