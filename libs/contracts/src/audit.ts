@@ -130,6 +130,7 @@ export const exportActivityCsv = defineRoute({
   method: 'GET',
   path: '/companies/:companyId/activity.csv',
   owner: 'secrets',
+  mediaType: 'text/csv',
   effect: true,
   auth: { actors: ['board'], role: 'admin' },
   schema: {

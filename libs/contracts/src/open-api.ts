@@ -35,18 +35,23 @@ function operationOf(route: Route): object {
     parameters: [...parametersOf(params, 'path'), ...parametersOf(querystring, 'query')],
     ...(body === undefined
       ? {}
-      : { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
+      : { requestBody: { required: isBodyNeeded(body), content: { 'application/json': { schema: body } } } }),
     responses: {
       ...Object.fromEntries(
         Object.entries(response).map(([status, schema]) => [
           status,
-          { description: 'Success.', content: { 'application/json': { schema } } }
+          { description: 'Success.', content: { [route.config.mediaType]: { schema } } }
         ])
       ),
       '4XX': problem,
       '5XX': problem
     }
   }
+}
+
+/** As the servers see it: without a body, members that are all optional are those of an empty object. */
+function isBodyNeeded(schema: { required?: string[]; minProperties?: number }): boolean {
+  return Boolean(schema.required?.length || schema.minProperties)
 }
 
 function parametersOf(schema: object | undefined, place: 'path' | 'query'): object[] {

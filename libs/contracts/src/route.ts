@@ -36,6 +36,8 @@ export interface RouteConfig {
   readonly owner: 'gateway' | 'secrets'
   /** `internal` routes exist at the secrets service only. */
   readonly visibility: 'public' | 'internal'
+  /** What a successful reply is written in. */
+  readonly mediaType: string
   /** The reply carries a value or a token: `Cache-Control: no-store`. */
   readonly noStore: boolean
   /** The request changes or reveals something: a replay must find its nonce taken. */
@@ -63,6 +65,7 @@ interface RouteInput<S extends RouteSchema> {
   owner?: RouteConfig['owner']
   visibility?: RouteConfig['visibility']
   problems?: readonly ProblemCode[]
+  mediaType?: string
   noStore?: boolean
   effect?: boolean
   selfTimed?: boolean
@@ -83,6 +86,7 @@ export function defineRoute<const S extends RouteSchema>(input: RouteInput<S>): 
       problems: input.problems ?? [],
       owner: input.owner ?? 'gateway',
       visibility: input.visibility ?? 'public',
+      mediaType: input.mediaType ?? 'application/json',
       noStore: input.noStore ?? false,
       effect: input.effect ?? input.method !== 'GET',
       selfTimed: input.selfTimed ?? false

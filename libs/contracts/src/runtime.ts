@@ -66,9 +66,12 @@ export const revealRunSecret = defineRoute({
   problems: [
     'binding_forbidden',
     'secret_inactive',
+    'secret_deleted',
     'version_inactive',
     'version_missing',
     'integrity_failure',
+    'company_shredded',
+    'master_key_unavailable',
     'audit_unavailable'
   ],
   noStore: true
