@@ -1,6 +1,12 @@
 import { newId, type ResolveItem } from '@paperclip/contracts'
+import { createLogger } from '@paperclip/server'
 import t from 'tap'
+import type { BoardActor } from '../src/auth/actor.js'
+import { loadConfig } from '../src/config.js'
+import { openDatabases } from '../src/connections.js'
+import { migrationsFolder } from '../src/deps.js'
 import { splitFrames } from '../src/vault/resolve-frames.js'
+import { labelTargets } from '../src/vault/usage.js'
 import { problem } from './fixtures/fake-secrets.js'
 import { makeAgent, openRun, testInstallation } from './fixtures/test-gateway.js'
 
@@ -123,17 +129,18 @@ t.test('an agent is made with its environment, which is written first', async (t
   t.equal((await gateway.call('GET', `/api/agents/${made.json.id}`)).json.name, 'Bea', 'nothing was saved')
 })
 
+const binding = (targetType: 'agent' | 'project', targetId: string) => ({
+  id: newId(),
+  targetType,
+  targetId,
+  configPath: 'env.A',
+  versionSelector: 'latest',
+  target: { type: targetType, id: targetId, label: null, status: null }
+})
+
 t.test('usage names the targets that the gateway knows, and says which are gone', async (t) => {
   const project = await gateway.call('POST', `${at}/projects`, { body: { name: 'Site' } })
   const secretId = newId()
-  const binding = (targetType: string, targetId: string) => ({
-    id: newId(),
-    targetType,
-    targetId,
-    configPath: 'env.A',
-    versionSelector: 'latest',
-    target: { type: targetType, id: targetId, label: null, status: null }
-  })
   const bindings = [
     binding('agent', mine.agentId),
     binding('project', project.json.id),
@@ -149,16 +156,39 @@ t.test('usage names the targets that the gateway knows, and says which are gone'
       { target: { type: 'agent', label: null, status: 'deleted' } }
     ]
   })
-  const theirs = await makeAgent(gateway)
-  secrets.answer = () => ({
-    status: 200,
-    body: { secretId, bindings: [...bindings, binding('agent', theirs.agentId)] }
-  })
-  const mixed = await gateway.call('GET', `/api/secrets/${secretId}/usage`)
-  t.match(mixed.status, 200)
-  t.notMatch(mixed.text, /Ada|Site|deleted/, 'a secret of two companies is none: nothing is named')
   secrets.answer = () => ({ status: 404, body: problem(404, 'secret_not_found') })
   t.match(await gateway.call('GET', `/api/secrets/${secretId}/usage`), { json: { code: 'secret_not_found' } })
+})
+
+t.test('usage names nothing of a company that the reader may not enter, nor of two at once', async (t) => {
+  const theirs = await makeAgent(gateway)
+  const bindings = [binding('agent', mine.agentId), binding('agent', theirs.agentId)]
+  const usage = { secretId: newId(), bindings }
+  const { secrets: credentials } = loadConfig(installation.env)
+  const logger = createLogger({ service: 'gateway', level: 'fatal' })
+  const databases = await openDatabases({ secrets: credentials, logger, migrationsFolder })
+  t.teardown(() => databases.close())
+  const targetsFor = async (more: Pick<BoardActor, 'isInstanceAdmin' | 'memberships'>) => {
+    const who = {
+      kind: 'board',
+      userId: 'u',
+      credentialKind: 'session',
+      credentialId: null,
+      source: 's'
+    } as const
+    const body = Buffer.from(JSON.stringify(usage))
+    const labelled = await labelTargets(databases.main.db, { actor: { ...who, ...more }, body })
+    return labelled.bindings.map(({ target }) => [target.label, target.status])
+  }
+  const member = { isInstanceAdmin: false, memberships: new Map([[mine.companyId, 'viewer' as const]]) }
+  t.same(await targetsFor(member), [
+    ['Ada', 'active'],
+    [null, 'deleted']
+  ])
+  t.same(await targetsFor({ isInstanceAdmin: true, memberships: new Map() }), [
+    [null, null],
+    [null, null]
+  ])
 })
 
 t.test('a key that no secret can have is answered like one that is not bound', async (t) => {

@@ -37,7 +37,7 @@ export function vaultRoutes(app: Server, { db, forwarder }: VaultRoutesDeps): vo
           body: bodyOf(request)
         })
         if (route.config.operationId === getSecretUsage.config.operationId && answer.status === 200)
-          return await labelTargets(db, answer.body)
+          return await labelTargets(db, { actor: request.actor, body: answer.body })
         return passOn(reply, answer)
       }
     })
