@@ -55,7 +55,7 @@ t.test(
     const { stdout, stderr } = launcher.output()
     t.equal(stdout.split('\n').length, 2, 'one line')
     for (const part of [
-      runtime.gateway.url,
+      `API at ${runtime.gateway.url}`,
       runtime.database.dataDir ?? '?',
       launcher.paths.masterKey,
       'back up'

@@ -46,7 +46,7 @@ export async function launch(env: Environment, options: LaunchOptions): Promise<
 /** The one line a person acts on. */
 function describeInstance({ url, paths, data }: StartedInstance): string {
   return [
-    `paperclip is ready: open ${url}`,
+    `paperclip is ready: API at ${url}`,
     `data in ${data}, keys in ${paths.instanceDir}`,
     `back up both, apart from each other: without ${paths.masterKey} no stored secret can be opened`,
     'Ctrl-C stops it'
