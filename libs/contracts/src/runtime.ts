@@ -100,7 +100,20 @@ export const ResolvedEnvironment = Type.Object(
 )
 export type ResolvedEnvironment = Static<typeof ResolvedEnvironment>
 
-const resolveProblems = ['resolve_failed', 'env_too_large', 'audit_unavailable', 'overloaded'] as const
+/** The worst binding's code is that of the reply; `errors` has one for each path. */
+const resolveProblems = [
+  'secret_inactive',
+  'secret_deleted',
+  'version_inactive',
+  'version_missing',
+  'integrity_failure',
+  'company_shredded',
+  'provider_unsupported',
+  'env_too_large',
+  'master_key_unavailable',
+  'audit_unavailable',
+  'overloaded'
+] as const
 
 export const resolveRunEnvironment = defineRoute({
   operationId: 'resolveRunEnvironment',

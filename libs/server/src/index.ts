@@ -13,7 +13,7 @@ export {
 export { unavailableFault, warnOfVariables } from './known-variables.js'
 export { mount } from './mount.js'
 export { addProbes } from './probes.js'
-export { type ErrorClassifier, sendProblem } from './problem-handler.js'
+export { type ErrorClassifier, logFailure, sendProblem } from './problem-handler.js'
 export { createLogger } from './request-log.js'
 export { type RunningService, run } from './run.js'
 export { SecretValue } from './secret-value.js'
