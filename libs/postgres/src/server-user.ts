@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { userInfo } from 'node:os'
 import { promisify } from 'node:util'
 import { PostgresError } from './postgres-error.js'
 
@@ -19,7 +20,7 @@ const defaultUser = 'nobody'
  * Decides who runs the server: this process's own user, or, when that is root, `name` (default `nobody`).
  *
  * Never makes a user. An ordinary user cannot become someone else, so `name` counts for root only.
- * Throws {@link PostgresError} when the user does not exist or is root.
+ * Throws {@link PostgresError} when the user does not exist or is root, or when ours has no name.
  */
 export async function resolveServerUser({ name }: { name?: string | undefined } = {}): Promise<ServerUser> {
   const uid = process.getuid?.()
@@ -27,8 +28,26 @@ export async function resolveServerUser({ name }: { name?: string | undefined } 
   if (uid === undefined || gid === undefined) {
     throw new PostgresError('The embedded PostgreSQL needs Linux or macOS: set DATABASE_URL instead.')
   }
-  if (uid !== 0) return { uid, gid, switched: false }
+  if (uid !== 0) {
+    requireNamedUser(uid, userInfo)
+    return { uid, gid, switched: false }
+  }
   return await lookUp(name ?? defaultUser)
+}
+
+/**
+ * PostgreSQL asks for its user's name, and some containers run under a number that has none: `lookUpSelf` then throws,
+ * as `os.userInfo` does. Throws {@link PostgresError} that says so.
+ */
+export function requireNamedUser(uid: number, lookUpSelf: () => unknown): void {
+  try {
+    lookUpSelf()
+  } catch (cause) {
+    throw new PostgresError(
+      `The embedded PostgreSQL cannot run as uid ${uid}, which has no user name here: start as a user that has one, or set DATABASE_URL.`,
+      { cause }
+    )
+  }
 }
 
 async function lookUp(name: string): Promise<ServerUser> {

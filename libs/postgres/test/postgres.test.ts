@@ -11,7 +11,7 @@ import {
   statSync,
   writeFileSync
 } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
@@ -29,6 +29,7 @@ import {
   startTestPostgres
 } from '../src/index.js'
 import { pollUntil } from '../src/poll.js'
+import { requireNamedUser } from '../src/server-user.js'
 
 const suiteMsMax = 180_000
 const stopMsMax = 10_000
@@ -288,3 +289,11 @@ t.test(
     t.equal(await chooseDataDir({ instanceDir, user: me, stateDir }), outside, 'existing data wins')
   }
 )
+
+t.test('a user without a name is told so before anything is made', async (t) => {
+  const nameless = () => {
+    throw new Error('ENOENT: uv_os_get_passwd')
+  }
+  t.throws(() => requireNamedUser(54_321, nameless), { message: /uid 54321, which has no user name/ })
+  t.doesNotThrow(() => requireNamedUser(process.getuid?.() ?? 0, userInfo))
+})
