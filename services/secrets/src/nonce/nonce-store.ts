@@ -4,8 +4,11 @@ import { sql } from 'kysely'
 import type { Caller } from '../auth/caller.js'
 import type { SecretsDatabase } from '../database.js'
 
-/** How long after its expiry a nonce is still kept: clocks of two processes may differ by this much. */
-const keptSeconds = 5
+/**
+ * How long after its expiry a nonce is still kept. The expiry is by the signer's clock and the purge by the
+ * database's: a database that is ahead by less than this never forgets a nonce that could still be used.
+ */
+const keptSeconds = 120
 
 /**
  * Takes the nonce of a request that changes something, first in its transaction: the effect and the nonce
