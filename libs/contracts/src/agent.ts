@@ -181,7 +181,8 @@ export const createAgentKey = defineRoute({
   path: '/agents/:id/keys',
   auth: operatorById,
   schema: { params: IdParams, body: CreateAgentKey, response: { 201: CreatedAgentKey } },
-  problems: ['not_found', 'read_only_role', 'agent_inactive'],
+  limit: 'keyCreation',
+  problems: ['not_found', 'read_only_role', 'agent_inactive', 'rate_limited'],
   noStore: true
 })
 

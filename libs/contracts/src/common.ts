@@ -19,6 +19,9 @@ export const NullableUuid = Type.Union([Uuid, Type.Null()])
 /** Text that is trimmed by the service and must then not be empty. */
 export const ShortName = Type.String({ minLength: 1, maxLength: limits.shortNameCharsMax, pattern: '\\S' })
 
+/** A token in a path: 256 random bits as base64url, with whatever prefix its kind has. */
+export const UrlToken = Type.String({ minLength: 1, maxLength: 120, pattern: '^[A-Za-z0-9_-]+$' })
+
 export const CompanyParams = Type.Object({ companyId: Uuid }, { additionalProperties: false })
 export const IdParams = Type.Object({ id: Uuid }, { additionalProperties: false })
 export const Ok = Type.Object({ ok: Type.Literal(true) }, { additionalProperties: false })

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { CompanyParams, ShortName, Time } from './common.js'
+import { CompanyParams, Ok, ShortName, Time } from './common.js'
 import { Uuid } from './ids.js'
 import { PageQuery, pageOf } from './paging.js'
 import { defineRoute } from './route.js'
@@ -62,4 +62,18 @@ export const updateCompany = defineRoute({
   auth: { actors: ['board'], role: 'admin' },
   schema: { params: CompanyParams, body: UpdateCompany, response: { 200: CompanyView } },
   problems: ['company_forbidden', 'company_not_found', 'read_only_role']
+})
+
+export const deleteCompany = defineRoute({
+  operationId: 'deleteCompany',
+  summary: 'Deletes a company for good and shreds its key; `confirm` repeats its name. Audit rows stay.',
+  method: 'DELETE',
+  path: '/companies/:companyId',
+  auth: { actors: ['board'], instanceAdmin: true },
+  schema: {
+    params: CompanyParams,
+    querystring: Type.Object({ confirm: Type.String({ maxLength: 120 }) }, { additionalProperties: false }),
+    response: { 200: Ok }
+  },
+  problems: ['forbidden', 'company_not_found', 'company_deletion_disabled', 'confirmation_mismatch']
 })

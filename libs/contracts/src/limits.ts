@@ -22,6 +22,8 @@ export const limits = {
   cursorCharsMax: 512,
   queryCharsMax: 200,
   membershipsMax: 200,
+  inviteHoursMax: 720,
+  inviteHoursDefault: 72,
   runSecondsMin: 60,
   runSecondsMax: 86_400,
   runSecondsDefault: 3_600,

@@ -1,7 +1,8 @@
 import type { Static, TSchema } from 'typebox'
-import type { CompanyRole, ServiceScope } from './actor.js'
+import type { CompanyRole, CredentialKind, ServiceScope } from './actor.js'
 import { limits } from './limits.js'
 import type { ProblemCode } from './problem.js'
+import type { RateLimitName } from './rate-limits.js'
 
 /** Who can stand behind a request. `board` is a session, a board key, or the local operator. */
 export type ActorKind = 'anon' | 'board' | 'agent_key' | 'run' | 'service'
@@ -10,13 +11,16 @@ export type ActorKind = 'anon' | 'board' | 'agent_key' | 'run' | 'service'
  * Who may call a route. Everything that is not named is refused.
  *
  * `role`: the least company role of a board actor, in the company of the path, or of the row on id-only routes.
- * `instanceAdmin`: board actors must be instance admins. `agents`: which agent a credential may name.
- * `scope`: what an internal service's key must carry.
+ * `credentials`: how a board actor must have authenticated, when not every way will do. `instanceAdmin`: board actors
+ * must be instance admins, or, with `or_self`, the user whom the path parameter `selfParam` names. `scope`: what an
+ * internal service's key must carry.
  */
 export interface RouteAuth {
   readonly actors: readonly ActorKind[]
   readonly role?: CompanyRole
-  readonly instanceAdmin?: true
+  readonly credentials?: readonly CredentialKind[]
+  readonly instanceAdmin?: true | 'or_self'
+  readonly selfParam?: string
   readonly scope?: ServiceScope
 }
 
@@ -44,6 +48,8 @@ export interface RouteConfig {
   readonly effect: boolean
   /** Every wait inside has a limit of its own, so the chassis keeps no timer around the handler. */
   readonly selfTimed: boolean
+  /** How often it may be called by one address or user; undefined: no limit of its own. */
+  readonly limit?: RateLimitName
 }
 
 export interface Route<S extends RouteSchema = RouteSchema> {
@@ -69,6 +75,7 @@ interface RouteInput<S extends RouteSchema> {
   noStore?: boolean
   effect?: boolean
   selfTimed?: boolean
+  limit?: RateLimitName
   bodyBytesMax?: number
 }
 
@@ -89,7 +96,8 @@ export function defineRoute<const S extends RouteSchema>(input: RouteInput<S>): 
       mediaType: input.mediaType ?? 'application/json',
       noStore: input.noStore ?? false,
       effect: input.effect ?? input.method !== 'GET',
-      selfTimed: input.selfTimed ?? false
+      selfTimed: input.selfTimed ?? false,
+      ...(input.limit === undefined ? {} : { limit: input.limit })
     }
   }
 }

@@ -9,7 +9,7 @@ import { agentRoutes } from './agent/agent-routes.js'
 import { agentSelfRoutes } from './agent/agent-self-routes.js'
 import { agentKeyRoutes } from './agent-key/agent-key-routes.js'
 import { addAuth } from './auth/auth-plugin.js'
-import { localOperator } from './auth/authenticate.js'
+import { localOperator } from './auth/board-actor.js'
 import { hostJudge } from './auth/host-guard.js'
 import { ownOrigins } from './auth/origin-guard.js'
 import { companyRoutes } from './company/company-routes.js'
@@ -43,6 +43,8 @@ export async function buildApp(deps: Deps): Promise<Server> {
   await addAuth(app, {
     lookup: deps.lookup,
     lastUsed: deps.lastUsed,
+    boardKeysLastUsed: deps.boardKeysLastUsed,
+    readSession: null,
     runTokens,
     implicitActor: config.mode === 'local_trusted' ? localOperator : null,
     onOverdueRun: deps.runExpiry.wake,

@@ -1,16 +1,15 @@
-import { createHash } from 'node:crypto'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { ConfigError, parseEnvironment, type SecretValue, unavailableFault } from '@paperclip/server'
 import { Type } from 'typebox'
 import { isLoopbackHost } from './auth/host-guard.js'
+import { type DeploymentMode, hostOf, modeFaults } from './config-mode.js'
+import { type SecretName, secretFaults, secretNames } from './config-secrets.js'
 import { parseTrustProxy, type TrustProxy } from './trust-proxy.js'
-
-export type DeploymentMode = 'local_trusted' | 'authenticated'
 
 const Environment = Type.Object({
   PORT: Type.Integer({ minimum: 0, maximum: 65_535, default: 3100 }),
-  HOST: Type.String({ maxLength: 255, default: '127.0.0.1' }),
+  HOST: Type.Optional(Type.String({ maxLength: 255 })),
   PAPERCLIP_HOME: Type.Optional(Type.String()),
   PAPERCLIP_INSTANCE_ID: Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', default: 'default' }),
   PAPERCLIP_DEPLOYMENT_MODE: Type.Enum(['local_trusted', 'authenticated'], { default: 'local_trusted' }),
@@ -27,16 +26,6 @@ const Environment = Type.Object({
   PAPERCLIP_LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error'], { default: 'info' }),
   PAPERCLIP_PARENT_FD: Type.Optional(Type.Integer({ minimum: 3, maximum: 1023 }))
 })
-
-const secretNames = [
-  'DATABASE_URL',
-  'BETTER_AUTH_SECRET',
-  'PAPERCLIP_AGENT_JWT_SECRET',
-  'PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS'
-] as const
-
-/** HMAC-SHA256 keys shorter than their output are weaker than it (RFC 7518 section 3.2). */
-const secretBytesMin = 32
 
 /** How this gateway runs. Holds nothing secret: it is logged whole at start. */
 export interface GatewayConfig {
@@ -58,7 +47,9 @@ export interface GatewayConfig {
 /** What may not be printed. */
 export interface GatewaySecrets {
   readonly databaseUrl: SecretValue
-  /** Null: no run can be opened. */
+  /** Null in local_trusted: there are no sessions. */
+  readonly betterAuthSecret: SecretValue | null
+  /** Null in local_trusted only: no run can be opened. */
   readonly agentJwtSecret: SecretValue | null
   readonly agentJwtSecretPrevious: SecretValue | null
 }
@@ -76,7 +67,6 @@ export function loadConfig(env: NodeJS.ProcessEnv): LoadedConfig {
     if (fault !== null) faults.push(fault)
   }
   note(unavailableFault(env))
-  note(modeFault(raw))
   if (raw.PAPERCLIP_PUBLIC_URL && raw.PAPERCLIP_AUTH_PUBLIC_BASE_URL)
     if (raw.PAPERCLIP_PUBLIC_URL !== raw.PAPERCLIP_AUTH_PUBLIC_BASE_URL)
       note('PAPERCLIP_PUBLIC_URL and PAPERCLIP_AUTH_PUBLIC_BASE_URL are two names of one value and differ')
@@ -89,12 +79,13 @@ export function loadConfig(env: NodeJS.ProcessEnv): LoadedConfig {
   const allowedOrigins = listOf(raw.PAPERCLIP_ALLOWED_ORIGINS)
   if (!allowedOrigins.every(isOrigin))
     note('PAPERCLIP_ALLOWED_ORIGINS must be origins like https://host:port, separated by commas')
+  for (const fault of modeFaults({ raw, publicUrl, allowedOrigins, secrets })) note(fault)
   note(secretsUrlFault(raw))
   const trustProxy = parseTrustProxy(raw.TRUST_PROXY)
   if (trustProxy === undefined)
     note('TRUST_PROXY must be a number of hops (1 to 32) or a list of addresses and networks like 10.0.0.0/8')
   if (secrets.DATABASE_URL === null) note('DATABASE_URL is required')
-  for (const fault of weakSecrets(secrets)) note(fault)
+  for (const fault of secretFaults(secrets)) note(fault)
   if (faults.length > 0) throw new ConfigError(faults)
 
   const home = raw.PAPERCLIP_HOME ?? join(homedir(), '.paperclip')
@@ -102,7 +93,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): LoadedConfig {
   return {
     config: Object.freeze({
       port: raw.PORT,
-      host: raw.HOST,
+      host: hostOf(raw),
       instanceId: raw.PAPERCLIP_INSTANCE_ID,
       mode: raw.PAPERCLIP_DEPLOYMENT_MODE as DeploymentMode,
       exposure: raw.PAPERCLIP_DEPLOYMENT_EXPOSURE as GatewayConfig['exposure'],
@@ -116,6 +107,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): LoadedConfig {
       logLevel: raw.PAPERCLIP_LOG_LEVEL
     }),
     secrets: {
+      betterAuthSecret: secrets.BETTER_AUTH_SECRET,
       databaseUrl: secrets.DATABASE_URL as SecretValue,
       agentJwtSecret: secrets.PAPERCLIP_AGENT_JWT_SECRET,
       agentJwtSecretPrevious: secrets.PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS
@@ -123,20 +115,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): LoadedConfig {
   }
 }
 
-type RawConfig = ReturnType<
-  typeof parseEnvironment<typeof Environment, (typeof secretNames)[number]>
->['config']
-
-function modeFault(raw: RawConfig): string | null {
-  if (raw.PAPERCLIP_DEPLOYMENT_MODE === 'authenticated')
-    return 'PAPERCLIP_DEPLOYMENT_MODE "authenticated" is not available in this version yet; use "local_trusted"'
-  if (raw.PAPERCLIP_DEPLOYMENT_EXPOSURE === 'public')
-    return 'PAPERCLIP_DEPLOYMENT_EXPOSURE "public" needs authenticated mode: in local_trusted every caller is the operator'
-  const host = raw.HOST.includes(':') && !raw.HOST.startsWith('[') ? `[${raw.HOST}]` : raw.HOST
-  return isLoopbackHost(host)
-    ? null
-    : 'HOST must be a loopback address (127.0.0.1, ::1 or localhost) in local_trusted, where every caller is the operator'
-}
+export type RawConfig = ReturnType<typeof parseEnvironment<typeof Environment, SecretName>>['config']
 
 function secretsUrlFault(raw: RawConfig): string | null {
   const text = raw.PAPERCLIP_SECRETS_URL
@@ -146,24 +125,6 @@ function secretsUrlFault(raw: RawConfig): string | null {
   return isPlain && raw.PAPERCLIP_INTERNAL_PLAINTEXT === undefined
     ? 'PAPERCLIP_SECRETS_URL is plain http to another machine; use https, or set PAPERCLIP_INTERNAL_PLAINTEXT=private-network'
     : null
-}
-
-function weakSecrets(secrets: Record<(typeof secretNames)[number], SecretValue | null>): string[] {
-  const faults: string[] = []
-  const seen = new Map<string, string>()
-  for (const name of secretNames) {
-    const text = secrets[name]?.reveal()
-    if (name === 'DATABASE_URL' || text === undefined) continue
-    if (Buffer.byteLength(text) < secretBytesMin)
-      faults.push(`${name} must be at least ${secretBytesMin} bytes`)
-    const digest = createHash('sha256').update(text).digest('hex')
-    const other = seen.get(digest)
-    if (other !== undefined) faults.push(`${name} must differ from ${other}`)
-    seen.set(digest, name)
-  }
-  if (secrets.PAPERCLIP_AGENT_JWT_SECRET === null && secrets.PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS !== null)
-    faults.push('PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS is set without PAPERCLIP_AGENT_JWT_SECRET')
-  return faults
 }
 
 function isOrigin(text: string): boolean {

@@ -1,4 +1,4 @@
-import type { CompanyRole, OpenedBy, OutboxItem } from '@paperclip/contracts'
+import type { CliAccess, CompanyRole, OpenedBy, OutboxItem } from '@paperclip/contracts'
 import type { ColumnType, Generated } from 'kysely'
 import type { Static } from 'typebox'
 
@@ -101,12 +101,90 @@ export interface OutboxLeaseTable {
 export interface InstanceSettingsTable {
   id: number
   cursor_key: Buffer
+  claimed_at: Date | null
+  claimed_by_user_id: string | null
   created_at: CreatedAt
+}
+
+export interface InstanceUserRoleTable {
+  user_id: string
+  role: 'instance_admin'
+  created_at: CreatedAt
+}
+
+/** Of Better Auth, which writes it; the gateway reads names and e-mails, and deletes. */
+export interface AuthUserTable {
+  id: string
+  name: string
+  email: string
+  createdAt: CreatedAt
+}
+
+/** Of Better Auth, which writes it; the gateway looks up and deletes. */
+export interface AuthSessionTable {
+  id: string
+  userId: string
+  expiresAt: Date
+  createdAt: CreatedAt
+}
+
+export interface BoardKeyTable {
+  id: string
+  user_id: string
+  name: string
+  key_hash: Buffer
+  company_id: string | null
+  instance_admin: boolean
+  created_at: CreatedAt
+  last_used_at: Date | null
+  revoked_at: Date | null
+  expires_at: Date | null
+}
+
+export interface BoardClaimTable {
+  id: string
+  token_hash: Buffer
+  code_hash: Buffer
+  created_at: CreatedAt
+  expires_at: Date
+}
+
+export interface CliAuthChallengeTable {
+  id: string
+  token_hash: Buffer
+  key_hash: Buffer
+  command: string
+  client_name: string | null
+  requested_access: CliAccess
+  requested_company_id: string | null
+  status: Generated<'pending' | 'approved' | 'cancelled'>
+  created_at: CreatedAt
+  expires_at: Date
+}
+
+export interface CompanyInviteTable {
+  id: string
+  company_id: string
+  role: CompanyRole
+  token_hash: Buffer
+  created_by_user_id: string
+  created_at: CreatedAt
+  expires_at: Date
+  accepted_at: Date | null
+  accepted_by_user_id: string | null
+  revoked_at: Date | null
 }
 
 /** Schema `gateway`. */
 export interface GatewayDatabase {
   instance_settings: InstanceSettingsTable
+  instance_user_roles: InstanceUserRoleTable
+  authUsers: AuthUserTable
+  authSessions: AuthSessionTable
+  board_api_keys: BoardKeyTable
+  board_claims: BoardClaimTable
+  cli_auth_challenges: CliAuthChallengeTable
+  company_invites: CompanyInviteTable
   companies: CompanyTable
   company_memberships: CompanyMembershipTable
   projects: ProjectTable

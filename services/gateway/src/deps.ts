@@ -12,8 +12,8 @@ import {
 import { type AgentService, createAgentService } from './agent/agent-service.js'
 import { type AgentStates, createAgentStates } from './agent/agent-state.js'
 import { type AgentKeyService, createAgentKeyService } from './agent-key/agent-key-service.js'
-import { touchAgentKeys } from './agent-key/agent-key-store.js'
 import { type CredentialLookup, createCredentialLookup } from './auth/credential-lookup.js'
+import { touchKeys } from './auth/key-use-store.js'
 import { createLastUsed, type LastUsed } from './auth/last-used.js'
 import { type CompanyService, createCompanyService } from './company/company-service.js'
 import type { GatewayConfig, GatewaySecrets } from './config.js'
@@ -48,6 +48,7 @@ export interface Deps {
   readonly mutate: Mutate
   readonly lookup: CredentialLookup
   readonly lastUsed: LastUsed
+  readonly boardKeysLastUsed: LastUsed
   readonly paging: Paging
   readonly relay: OutboxRelay
   readonly runExpiry: Sweeper
@@ -85,7 +86,11 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
   const hop = createSecretsHop(transport, () => key.current().id)
   const relay = createOutboxRelay({ db, deliver: outboxDelivery(hop), logger })
   const mutate = createMutate(db, relay)
-  const lastUsed = createLastUsed({ write: (keyIds) => touchAgentKeys(db, keyIds), logger })
+  const lastUsed = createLastUsed({ write: (keyIds) => touchKeys(db, 'agent_api_keys', keyIds), logger })
+  const boardKeysLastUsed = createLastUsed({
+    write: (keyIds) => touchKeys(db, 'board_api_keys', keyIds),
+    logger
+  })
   const runExpiry = createSweeper({
     name: 'run expiry',
     sweep: () => expireRuns(mutate),
@@ -109,6 +114,7 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
     mutate,
     lookup: createCredentialLookup(databases.lookup.pool),
     lastUsed,
+    boardKeysLastUsed,
     paging: createPaging(createCursorCodec(createSecretKey(await readCursorKey(db)))),
     relay,
     runExpiry,
@@ -129,6 +135,7 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
     async close() {
       await Promise.all(background.map((part) => part.stop()))
       await lastUsed.flush()
+      await boardKeysLastUsed.flush()
       await transport.close()
       await databases.close()
     }

@@ -4,9 +4,10 @@ const all = ['select', 'insert', 'update', 'delete'] as const
 
 /** What the gateway's runtime role may do; what is missing here it may not. */
 export const gatewayGrants: Grants = {
-  instance_settings: ['select'],
+  // UPDATE is also what claimants lock its row with.
+  instance_settings: ['select', 'update'],
   instance_user_roles: all,
-  companies: ['select', 'insert', 'update'],
+  companies: all,
   company_memberships: all,
   projects: all,
   agents: all,
@@ -14,6 +15,15 @@ export const gatewayGrants: Grants = {
   pending_agent_environments: all,
   agent_api_keys: all,
   runs: all,
+  authUsers: all,
+  authSessions: all,
+  authAccounts: all,
+  authVerifications: all,
+  authRateLimits: all,
+  board_api_keys: all,
+  board_claims: all,
+  cli_auth_challenges: all,
+  company_invites: all,
   outbox: all,
   outbox_lease: ['select', 'update']
 }

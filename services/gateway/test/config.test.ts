@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import type { IncomingHttpHeaders } from 'node:http'
 import { join } from 'node:path'
@@ -48,12 +49,12 @@ t.test('each bad setting is refused by its name', (t) => {
     [{ HOST: '::' }, /^HOST /],
     [{ HOST: '192.168.0.1' }, /^HOST /],
     [{ HOST: 'example.com' }, /^HOST /],
-    [{ PAPERCLIP_DEPLOYMENT_MODE: 'authenticated' }, /^PAPERCLIP_DEPLOYMENT_MODE .* not available in this version yet/],
     [{ PAPERCLIP_DEPLOYMENT_MODE: 'open' }, /^PAPERCLIP_DEPLOYMENT_MODE /],
     [{ PAPERCLIP_DEPLOYMENT_EXPOSURE: 'public' }, /^PAPERCLIP_DEPLOYMENT_EXPOSURE /],
     [{ PAPERCLIP_AGENT_JWT_SECRET: 'short' }, /^PAPERCLIP_AGENT_JWT_SECRET must be at least 32 bytes$/],
     [{ PAPERCLIP_AGENT_JWT_SECRET: strong, BETTER_AUTH_SECRET: strong }, /^PAPERCLIP_AGENT_JWT_SECRET must differ from BETTER_AUTH_SECRET$/],
     [{ PAPERCLIP_AGENT_JWT_SECRET: strong, PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS: strong }, /must differ/],
+    [{ PAPERCLIP_AGENT_JWT_SECRET: 'secret'.repeat(8) }, /^PAPERCLIP_AGENT_JWT_SECRET must be random/],
     [{ PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS: strong }, /without PAPERCLIP_AGENT_JWT_SECRET/],
     [{ PAPERCLIP_PUBLIC_URL: 'https://a.example', PAPERCLIP_AUTH_PUBLIC_BASE_URL: 'https://b.example' }, /two names of one value/],
     [{ PAPERCLIP_PUBLIC_URL: 'https://a.example/path' }, /^PAPERCLIP_PUBLIC_URL /],
@@ -128,6 +129,52 @@ t.test('who may forward is a number of hops or a list of networks, never everybo
     '::/129'
   ])
     t.equal(parseTrustProxy(bad), undefined, bad)
+  t.end()
+})
+
+const other = randomBytes(32).toString('base64url')
+const authenticated = {
+  PAPERCLIP_DEPLOYMENT_MODE: 'authenticated',
+  BETTER_AUTH_SECRET: other,
+  PAPERCLIP_AGENT_JWT_SECRET: strong
+}
+const atLarge = {
+  ...authenticated,
+  PAPERCLIP_DEPLOYMENT_EXPOSURE: 'public',
+  PAPERCLIP_PUBLIC_URL: 'https://paperclip.example',
+  TRUST_PROXY: '1'
+}
+
+t.test(
+  'authenticated mode listens everywhere, needs both of its secrets, and finds its address itself',
+  (t) => {
+    const { config } = loadConfig({ ...base, ...authenticated })
+    t.match(config, { host: '0.0.0.0', mode: 'authenticated', exposure: 'private', publicUrl: null })
+    t.same(faultsOf({ PAPERCLIP_DEPLOYMENT_MODE: 'authenticated' }), [
+      'BETTER_AUTH_SECRET is required in authenticated mode: make one with "openssl rand -base64 32"',
+      'PAPERCLIP_AGENT_JWT_SECRET is required in authenticated mode: make one with "openssl rand -base64 32"'
+    ])
+    t.match(faultsOf({ ...authenticated, BETTER_AUTH_SECRET: strong }), [
+      'PAPERCLIP_AGENT_JWT_SECRET must differ from BETTER_AUTH_SECRET'
+    ])
+    t.end()
+  }
+)
+
+t.test('public exposure needs an https address of its own, and to know who stands in front', (t) => {
+  t.same(faultsOf(atLarge), [])
+  const cases: [Record<string, string>, RegExp][] = [
+    [{ PAPERCLIP_PUBLIC_URL: '' }, /^PAPERCLIP_PUBLIC_URL is required/],
+    [{ PAPERCLIP_PUBLIC_URL: 'http://paperclip.example' }, /^PAPERCLIP_PUBLIC_URL must be https/],
+    [{ PAPERCLIP_PUBLIC_URL: 'https://localhost' }, /^PAPERCLIP_PUBLIC_URL must be https and name/],
+    [{ PAPERCLIP_ALLOWED_ORIGINS: 'http://board.example' }, /^PAPERCLIP_ALLOWED_ORIGINS must all be https/],
+    [{ TRUST_PROXY: '' }, /^TRUST_PROXY is required/]
+  ] // biome-ignore format: one case a line
+  for (const [env, fault] of cases) {
+    const faults = faultsOf({ ...atLarge, ...env })
+    t.match(faults, [fault], JSON.stringify(env))
+    t.equal(faults.length, 1)
+  }
   t.end()
 })
 
@@ -207,7 +254,7 @@ t.test('a key file that cannot be used, or holds another secret, stops the start
     return () => loadGatewayKey({ config, secrets, logger })
   }
   t.throws(load(strong), { name: 'ConfigError', message: /PAPERCLIP_GATEWAY_KEY_FILE .*cannot be read/ })
-  const secret = Buffer.alloc(32, 7).toString('base64url')
+  const secret = randomBytes(32).toString('base64url')
   await writeFile(gatewayKeyFile, JSON.stringify({ id: 'gateway', secret }))
   t.throws(load(secret), { name: 'ConfigError', message: /must differ/ })
   t.equal(load(strong)().current().id, 'gateway')

@@ -1,5 +1,5 @@
 import type { AgentKeyView } from '@paperclip/contracts'
-import { type Db, type Tx, uuidArray } from '@paperclip/db'
+import type { Db, Tx } from '@paperclip/db'
 import { sql } from 'kysely'
 import type { Static } from 'typebox'
 import type { GatewayDatabase } from '../database.js'
@@ -100,19 +100,4 @@ export async function revokeAgentKeys(
     .where('revoked_at', 'is', null)
   if (keyId !== undefined) query = query.where('id', '=', keyId)
   return await query.returning(['id', 'name']).execute()
-}
-
-/**
- * Sets `last_used_at` of keys where it is null or a minute old. Locks in order and skips what another gateway is
- * writing, since that writes the same.
- */
-export async function touchAgentKeys(db: Db<GatewayDatabase>, keyIds: readonly string[]): Promise<void> {
-  await sql`
-    with due as (
-      select id from agent_api_keys
-      where id = any(${uuidArray(keyIds)}::uuid[])
-        and (last_used_at is null or last_used_at < now() - interval '60 seconds')
-      order by id for update skip locked
-    )
-    update agent_api_keys k set last_used_at = now() from due where k.id = due.id`.execute(db)
 }

@@ -3,7 +3,6 @@ import fp from 'fastify-plugin'
 import { type Actor, actorIdOf, anonymous } from './actor.js'
 import { type AuthenticateDeps, authenticate } from './authenticate.js'
 import { authorize } from './authorize.js'
-import { readBearer } from './bearer.js'
 import { requireOwnOrigin } from './origin-guard.js'
 
 interface AuthPluginOptions extends AuthenticateDeps {
@@ -32,22 +31,27 @@ export const authPlugin = fp<AuthPluginOptions>(
         })
       // Unknown routes have no contract; the answer is 404 for everybody.
       if (auth === undefined) return
-      const bearer = readBearer(request.headers.authorization)
-      const actor = await authenticate(options, bearer)
+      const actor = await authenticate(options, request.headers)
       request.actor = actor
       request.actorId = actorIdOf(actor)
-      if (bearer === undefined && actor.kind === 'board')
-        requireOwnOrigin(request.method, request.headers, {
-          origins: options.origins(),
-          caller: actor.credentialKind === 'local_operator' ? 'local_operator' : 'cookie'
-        })
-      const { companyId } = request.params as { companyId?: string }
-      authorize(actor, auth, companyId)
+      const caller = callerKnownToBrowsers(actor)
+      if (caller !== null)
+        requireOwnOrigin(request.method, request.headers, { origins: options.origins(), caller })
+      const params = request.params as Record<string, string | undefined>
+      authorize(actor, auth, params)
+      const { companyId } = params
       if (companyId !== undefined) await requirePresent(options, actor, companyId)
     })
   },
   { name: 'auth', fastify: '5.x' }
 )
+
+/** Whom a browser makes known by itself, without the page's doing. */
+function callerKnownToBrowsers(actor: Actor): 'cookie' | 'local_operator' | null {
+  if (actor.kind !== 'board') return null
+  if (actor.credentialKind === 'session') return 'cookie'
+  return actor.credentialKind === 'local_operator' ? 'local_operator' : null
+}
 
 async function requirePresent({ lookup }: AuthenticateDeps, actor: Actor, companyId: string): Promise<void> {
   if (actor.kind !== 'board' || !actor.isInstanceAdmin) return

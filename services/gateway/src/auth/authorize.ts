@@ -3,19 +3,37 @@ import { AppError } from '@paperclip/server'
 import type { Actor, BoardActor } from './actor.js'
 
 /**
- * Decides whether an actor may call a route, from the contract alone: kind, instance admin, company, role.
+ * Decides whether an actor may call a route, from the contract alone: kind, credential, instance admin, company,
+ * role.
  *
- * Runs before the body is read. `companyId` is that of the path, or undefined on other routes; whether the
- * company exists is asked only after this, and only for those who may enter any.
+ * Runs before the body is read. `params` are those of the path; whether the company among them exists is asked only
+ * after this, and only for those who may enter any.
  */
-export function authorize(actor: Actor, auth: RouteAuth, companyId: string | undefined): void {
+export function authorize(
+  actor: Actor,
+  auth: RouteAuth,
+  params: Readonly<Record<string, string | undefined>>
+): void {
+  const { companyId } = params
   if (!auth.actors.includes(actor.kind))
     throw new AppError(actor.kind === 'anon' ? 'unauthenticated' : 'forbidden')
-  if (auth.instanceAdmin && !(actor.kind === 'board' && actor.isInstanceAdmin))
-    throw new AppError('forbidden')
+  if (actor.kind === 'board') requireBoardRights(actor, auth, params)
+  else if (auth.instanceAdmin) throw new AppError('forbidden')
   if (companyId === undefined) return
   if (!isUuid(companyId)) throw new AppError('not_found')
   requireCompany(actor, companyId, auth.role)
+}
+
+function requireBoardRights(
+  actor: BoardActor,
+  { credentials, instanceAdmin, selfParam }: RouteAuth,
+  params: Readonly<Record<string, string | undefined>>
+): void {
+  if (credentials !== undefined && !credentials.includes(actor.credentialKind))
+    throw new AppError('forbidden', { detail: `This needs another credential: ${credentials.join(' or ')}.` })
+  if (instanceAdmin === undefined || actor.isInstanceAdmin) return
+  const isSelf = instanceAdmin === 'or_self' && selfParam !== undefined && params[selfParam] === actor.userId
+  if (!isSelf) throw new AppError('forbidden')
 }
 
 /** Refuses an actor who may not enter a company, whether or not that exists, or whose role is too low there. */

@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import type { DeploymentMode } from '../config.js'
+import type { DeploymentMode } from '../config-mode.js'
 
 /** What decides which names the gateway answers to. */
 export interface HostRule {

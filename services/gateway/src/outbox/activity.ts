@@ -15,7 +15,19 @@ export type OutboxEntry = Static<typeof OutboxItem>
 export interface Happening {
   companyId: string | null
   action: GatewayAction
-  entityType: 'company' | 'project' | 'agent' | 'agent_key' | 'run'
+  entityType:
+    | 'company'
+    | 'member'
+    | 'invite'
+    | 'project'
+    | 'agent'
+    | 'agent_key'
+    | 'run'
+    | 'instance'
+    | 'user'
+    | 'session'
+    | 'board_key'
+    | 'cli_auth_challenge'
   entityId: string
   /** The run it is about, when that is not the caller's own. */
   runId?: string
@@ -26,6 +38,13 @@ export interface Happening {
 export type GatewayAction =
   | 'company.created'
   | 'company.updated'
+  | 'company.deleted'
+  | 'member.added'
+  | 'member.role_changed'
+  | 'member.removed'
+  | 'invite.created'
+  | 'invite.revoked'
+  | 'invite.accepted'
   | 'project.created'
   | 'project.updated'
   | 'project.deleted'
@@ -40,6 +59,19 @@ export type GatewayAction =
   | 'run.opened'
   | 'run.finished'
   | 'run.expired'
+  | 'instance.claimed'
+  | 'instance_admin.granted'
+  | 'instance_admin.revoked'
+  | 'user.created'
+  | 'user.password_changed'
+  | 'user.deleted'
+  | 'user.sessions_ended'
+  | 'session.created'
+  | 'session.ended'
+  | 'board_key.created'
+  | 'board_key.revoked'
+  | 'cli_auth_challenge.approved'
+  | 'cli_auth_challenge.cancelled'
 
 /** Who stands behind an activity row: a caller, or the gateway itself. */
 export type Author = Actor | 'system'
