@@ -6,6 +6,7 @@
  * of the wire, and that no message it writes contains a password.
  */
 export { byteaArray, intArray, textArray, uuidArray } from './array-literal.js'
+export { type ClockOptions, ClockSkewError, type ClockWatch, expectSameClock, watchClock } from './clock.js'
 export { type ConnectOptions, connect, type Database, type Db, type Tx } from './connect.js'
 export {
   describeUrl,

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import {
+  ClockSkewError,
+  expectSameClock,
   isConnectionFailure,
   isLockTimeout,
   isStatementTimeout,
   mustDestroyClient,
-  transaction
+  transaction,
+  watchClock
 } from '@paperclip/db'
 import { startTestPostgres } from '@paperclip/postgres'
 import { eventually, faultProxy, heldLock, testDatabase } from '@paperclip/testing'
@@ -288,4 +291,55 @@ t.test('closing waits for the statements on their way, and may be done twice', a
   await started
   await Promise.all([running, close(), close()])
   await t.rejects(db.selectFrom('note').select('id').execute())
+})
+
+t.test('a machine whose clock is over 5 s from that of the database is refused, either way', async (t) => {
+  const { db } = owner
+  for (const aheadMs of [-4_000, 0, 4_000]) await expectSameClock(db, { nowMs: () => Date.now() + aheadMs })
+  const refusal = (aheadMs: number) => expectSameClock(db, { nowMs: () => Date.now() + aheadMs })
+  await t.rejects(refusal(6_000), {
+    name: 'ClockSkewError',
+    message:
+      'the clock of the database is 6.0 s behind that of this machine, and 5 s are allowed: set both clocks'
+  })
+  await t.rejects(refusal(-60_000), {
+    message: /^the clock of the database is 60\.0 s ahead of that of this/
+  })
+  await t.rejects(refusal(Number.NaN), ClockSkewError)
+})
+
+t.test('a slow answer is not a wrong clock: the quickest of three measures decides', async (t) => {
+  const { db } = owner
+  // The first round trip seems to take 20 s, which puts its middle 10 s away.
+  const slowOnce = (ms: number[]) => () => ms.shift() ?? Date.now()
+  await expectSameClock(db, { nowMs: slowOnce([Date.now(), Date.now() + 20_000]) })
+  const always = [0, 20_000, 0, 20_000, 0, 20_000].map((ms) => Date.now() + ms)
+  await t.rejects(expectSameClock(db, { nowMs: slowOnce(always) }), ClockSkewError)
+})
+
+t.test('a clock that drifts later is told each time, and a lost database is not', async (t) => {
+  const proxy = await faultProxy(t, { target: url })
+  const { db } = connected<Tables>(t, { url: proxy.through(url), schema, connectionTimeoutMs: 200 })
+  let aheadMs = 0
+  let told = 0
+  const watch = watchClock(db, {
+    intervalMs: 5,
+    nowMs: () => Date.now() + aheadMs,
+    onSkew: ({ skewMs }) => {
+      t.ok(skewMs < -5_000)
+      told++
+    }
+  })
+  t.teardown(() => watch.stop())
+  const before = proxy.connections()
+  await eventually(() => assert.ok(proxy.connections() > before))
+  t.equal(told, 0)
+  aheadMs = 9_000
+  await eventually(() => assert.ok(told >= 2))
+  proxy.set('reset')
+  await eventually(() => assert.ok(proxy.connections() > before + 2))
+  proxy.set('pass')
+  const toldBefore = told
+  await eventually(() => assert.ok(told > toldBefore))
+  await watch.stop()
 })

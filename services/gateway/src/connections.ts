@@ -1,4 +1,4 @@
-import { connect, type Database, expectSchemaVersion } from '@paperclip/db'
+import { connect, type Database, expectSameClock, expectSchemaVersion, watchClock } from '@paperclip/db'
 import type { FastifyBaseLogger } from 'fastify'
 import type { GatewaySecrets } from './config.js'
 import type { GatewayDatabase } from './database.js'
@@ -77,9 +77,18 @@ export async function openDatabases({
       folder: migrationsFolder,
       ...(databaseWaitMsMax === undefined ? {} : { waitMsMax: databaseWaitMsMax })
     })
+    await expectSameClock(main.db)
   } catch (error) {
     await close()
     throw error
   }
-  return { main, lookup, close }
+  const clock = watchClock(main.db, { onSkew: ({ message }) => logger.warn(message) })
+  return {
+    main,
+    lookup,
+    async close() {
+      await clock.stop()
+      await close()
+    }
+  }
 }

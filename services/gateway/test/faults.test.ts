@@ -134,3 +134,12 @@ t.test('without its database the gateway says so with a code, at once, and recov
   }
   t.notMatch(installation.log(), /"level":50/)
 })
+
+t.test('a clock over 5 s from that of the database stops the start with a sentence', async (t) => {
+  const { env } = await testInstallation(t)
+  const shifted = 'data:text/javascript,const now=Date.now;Date.now=()=>now()+6000'
+  const args = ['--import', shifted, program('main')]
+  const started = await startProcess(t, { command: process.execPath, args, env })
+  t.equal((await started.ended).code, 1)
+  t.match(started.stderr(), /^the clock of the database is 6\.\d s behind that of this machine, and 5 s/)
+})

@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
-import { connect, type Database, expectSchemaVersion } from '@paperclip/db'
+import { connect, type Database, expectSameClock, expectSchemaVersion, watchClock } from '@paperclip/db'
 import { type CursorCodec, createCursorCodec, type Logger } from '@paperclip/server'
 import {
   createNonceMemory,
@@ -99,6 +99,7 @@ export async function createDeps(config: Config, secrets: Secrets, logger: Logge
   const { db } = database
   try {
     await expectSchemaVersion(db, { schema: 'secrets', folder: migrations })
+    await expectSameClock(db)
     if (await mayChangeAudit(db)) warnings.push(triggersAloneWarning)
     for (const warning of warnings) logger.warn(warning)
     const masterKeys = await openMasterKeyring(db, configured)
@@ -106,6 +107,7 @@ export async function createDeps(config: Config, secrets: Secrets, logger: Logge
     const local = createLocalEncryptedProvider(companyKeys)
     const providers: ProviderRegistry = { find: (id) => (id === 'local_encrypted' ? local : undefined) }
     const housekeeping: Housekeeping = startHousekeeping(db, logger)
+    const clock = watchClock(db, { onSkew: ({ message }) => logger.warn(message) })
     const onResolved = housekeeping.noteResolved
     const onIntegrityFailure = (facts: Record<string, string>) =>
       logger.error(facts, 'stored data does not verify')
@@ -135,7 +137,7 @@ export async function createDeps(config: Config, secrets: Secrets, logger: Logge
       outbox: createOutboxService(db),
       warnings,
       async close() {
-        await housekeeping.stop()
+        await Promise.all([housekeeping.stop(), clock.stop()])
         await Promise.all([database.close(), hotDatabase.close()])
       }
     }

@@ -1,14 +1,16 @@
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { newId } from '@paperclip/contracts'
 import { ConfigError } from '@paperclip/server'
+import { startProcess } from '@paperclip/testing'
 import t from 'tap'
 import { loadConfig } from '../src/config.js'
 import { tightenKeyFile } from '../src/keyring/key-file-mode.js'
 import { MissingMasterKeyError } from '../src/keyring/master-keyring.js'
 import { adminSession, createSecret, putEnv, resolve } from './support/fixtures.js'
-import { masterKey, secretsDatabase, service, startSecrets } from './support/secrets-app.js'
+import { masterKey, secretsDatabase, secretsEnv, service, startSecrets } from './support/secrets-app.js'
 
 /** `nobody` on most systems; here, anyone who is not the owner. */
 const unprivilegedUid = 65_534
@@ -182,4 +184,17 @@ t.test('a role that could change audit rows is said in the log and in health', a
   t.match(await started(database.ownerUrl('secrets')), told, 'the owner, who could grant it to itself')
   await sql('grant truncate on activity_log to paperclip_secrets')
   t.match(await started(database.url('secrets')), told, 'one privilege on one table')
+})
+
+t.test("a clock over 5 s from the database's stops the start of the process with a sentence", async (t) => {
+  const database = await secretsDatabase(t)
+  const main = fileURLToPath(new URL('../src/main.js', import.meta.url))
+  const shifted = 'data:text/javascript,const now=Date.now;Date.now=()=>now()-6000'
+  const started = await startProcess(t, {
+    command: process.execPath,
+    args: ['--import', shifted, main],
+    env: secretsEnv(t, database)
+  })
+  t.equal((await started.ended).code, 1)
+  t.match(started.stderr(), /^the clock of the database is 6\.\d s ahead of that of this machine, and 5 s/)
 })

@@ -79,21 +79,25 @@ export interface Sender {
   actor: ActorContext
 }
 
+/** The environment of a service over a database, with the callers' keys in a folder of its own. */
+export function secretsEnv(t: Teardown, database: Pick<TestDatabase, 'url'>): Record<string, string> {
+  const folder = mkdtempSync(join(tmpdir(), 'paperclip-secrets-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  return {
+    DATABASE_URL: database.url('secrets'),
+    PAPERCLIP_SECRETS_MASTER_KEY: masterKey,
+    PAPERCLIP_INTERNAL_KEYS_FILE: writeKeyFile(folder),
+    PAPERCLIP_SECRETS_PORT: '0'
+  }
+}
+
 /** Starts the service over a database; `env` overrides. */
 export async function startSecrets(
   t: Teardown,
   database: Pick<TestDatabase, 'url'>,
   env: NodeJS.ProcessEnv = {}
 ): Promise<SecretsApp> {
-  const folder = mkdtempSync(join(tmpdir(), 'paperclip-secrets-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  const { config, secrets } = loadConfig({
-    DATABASE_URL: database.url('secrets'),
-    PAPERCLIP_SECRETS_MASTER_KEY: masterKey,
-    PAPERCLIP_INTERNAL_KEYS_FILE: writeKeyFile(folder),
-    PAPERCLIP_SECRETS_PORT: '0',
-    ...env
-  })
+  const { config, secrets } = loadConfig({ ...secretsEnv(t, database), ...env })
   const lines: string[] = []
   const logger = pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) })
   const deps = await createDeps(config, secrets, logger)
