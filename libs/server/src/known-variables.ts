@@ -11,7 +11,7 @@ const mutualTlsNames = [
 ]
 
 /** Documented, read by nothing yet, and harmless to go without. */
-const unreadNames = ['PAPERCLIP_METRICS_PORT', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'REDIS_URL', 'REDIS_URL_FILE']
+const unreadNames = ['PAPERCLIP_METRICS_PORT', 'OTEL_EXPORTER_OTLP_ENDPOINT']
 
 /** Gives the one fault of an environment that asks for what this version cannot do, or null. */
 export function unavailableFault(env: Environment): string | null {

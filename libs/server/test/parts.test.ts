@@ -256,15 +256,14 @@ t.test('an environment is read with all of its faults at once, and no value in a
 t.test('a start names what nothing reads, what this version does not, and what it cannot do', async (t) => {
   const lines: string[] = []
   const logger = pino({ base: null, timestamp: false }, { write: (line: string) => void lines.push(line) })
-  const quiet = { PAPERCLIP_HOME: '/x', PAPERCLIP_INTERNAL_TLS_KEY_FILE: ' ', REDIS_URL: '' }
+  const quiet = { PAPERCLIP_HOME: '/x', PAPERCLIP_INTERNAL_TLS_KEY_FILE: ' ' }
   warnOfVariables(logger, quiet)
   t.strictSame(lines, [])
   t.equal(unavailableFault(quiet), null, 'blank is unset')
   const env = {
     PAPERCLIP_SECRET_URL: canary,
     PAPERCLIP_METRICS_PORT: canary,
-    OTEL_EXPORTER_OTLP_ENDPOINT: canary,
-    REDIS_URL: canary
+    OTEL_EXPORTER_OTLP_ENDPOINT: canary
   }
   warnOfVariables(logger, env)
   t.strictSame(
@@ -278,7 +277,7 @@ t.test('a start names what nothing reads, what this version does not, and what i
       },
       {
         level: 40,
-        names: ['PAPERCLIP_METRICS_PORT', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'REDIS_URL'],
+        names: ['PAPERCLIP_METRICS_PORT', 'OTEL_EXPORTER_OTLP_ENDPOINT'],
         msg: 'this version does not read these variables'
       }
     ]

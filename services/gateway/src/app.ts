@@ -16,6 +16,9 @@ import { companyRoutes } from './company/company-routes.js'
 import type { GatewayConfig } from './config.js'
 import type { Deps } from './deps.js'
 import { healthRoutes } from './health/health-routes.js'
+import { createBearerFailures } from './limit/bearer-failures.js'
+import { addLimits } from './limit/limit-plugin.js'
+import { createTrafficLimit } from './limit/traffic-limit.js'
 import { projectRoutes } from './project/project-routes.js'
 import { runRoutes } from './run/run-routes.js'
 import { createRunService } from './run/run-service.js'
@@ -40,7 +43,12 @@ export async function buildApp(deps: Deps): Promise<Server> {
   })
   await app.register(helmet, apiHelmet)
   const runTokens = await addTokens(app, deps)
+  await addLimits(app, { store: deps.limits.store })
+  const nowMs = () => performance.now()
   await addAuth(app, {
+    traffic: createTrafficLimit({ nowMs }),
+    // In local_trusted there is nothing to guess: whoever sends no bearer at all is the operator.
+    failures: config.mode === 'local_trusted' ? null : createBearerFailures({ nowMs }),
     lookup: deps.lookup,
     lastUsed: deps.lastUsed,
     boardKeysLastUsed: deps.boardKeysLastUsed,

@@ -6,9 +6,13 @@ export const secretNames = [
   'DATABASE_URL',
   'BETTER_AUTH_SECRET',
   'PAPERCLIP_AGENT_JWT_SECRET',
-  'PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS'
+  'PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS',
+  'REDIS_URL'
 ] as const
 export type SecretName = (typeof secretNames)[number]
+
+/** Secret for the passwords they may carry; not keys themselves. */
+const addressNames: ReadonlySet<SecretName> = new Set(['DATABASE_URL', 'REDIS_URL'])
 
 /** HMAC-SHA256 keys shorter than their output are weaker than it (RFC 7518 section 3.2). */
 const secretBytesMin = 32
@@ -21,7 +25,7 @@ export function secretFaults(secrets: Readonly<Record<SecretName, SecretValue | 
   const seen = new Map<string, string>()
   for (const name of secretNames) {
     const text = secrets[name]?.reveal()
-    if (name === 'DATABASE_URL' || text === undefined) continue
+    if (addressNames.has(name) || text === undefined) continue
     if (Buffer.byteLength(text) < secretBytesMin)
       faults.push(`${name} must be at least ${secretBytesMin} bytes`)
     else if (new Set(text).size < distinctCharsMin)

@@ -52,6 +52,8 @@ export interface GatewaySecrets {
   /** Null in local_trusted only: no run can be opened. */
   readonly agentJwtSecret: SecretValue | null
   readonly agentJwtSecretPrevious: SecretValue | null
+  /** May carry a password. Null: limits are counted in the database. */
+  readonly redisUrl: SecretValue | null
 }
 
 export interface LoadedConfig {
@@ -85,6 +87,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): LoadedConfig {
   if (trustProxy === undefined)
     note('TRUST_PROXY must be a number of hops (1 to 32) or a list of addresses and networks like 10.0.0.0/8')
   if (secrets.DATABASE_URL === null) note('DATABASE_URL is required')
+  if (!isRedisUrl(secrets.REDIS_URL)) note('REDIS_URL must be like redis://host:port or rediss://host:port')
   for (const fault of secretFaults(secrets)) note(fault)
   if (faults.length > 0) throw new ConfigError(faults)
 
@@ -110,7 +113,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): LoadedConfig {
       betterAuthSecret: secrets.BETTER_AUTH_SECRET,
       databaseUrl: secrets.DATABASE_URL as SecretValue,
       agentJwtSecret: secrets.PAPERCLIP_AGENT_JWT_SECRET,
-      agentJwtSecretPrevious: secrets.PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS
+      agentJwtSecretPrevious: secrets.PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS,
+      redisUrl: secrets.REDIS_URL
     }
   }
 }
@@ -132,6 +136,12 @@ function isOrigin(text: string): boolean {
   const url = new URL(text)
   const isWeb = url.protocol === 'http:' || url.protocol === 'https:'
   return isWeb && url.username === '' && url.pathname === '/' && url.search === '' && url.hash === ''
+}
+
+function isRedisUrl(url: SecretValue | null): boolean {
+  const text = url?.reveal()
+  if (text === undefined) return true
+  return /^rediss?:$/.test(URL.canParse(text) ? new URL(text).protocol : '') && new URL(text).hostname !== ''
 }
 
 function listOf(text: string): string[] {

@@ -14,8 +14,8 @@ export interface Databases {
 }
 
 const poolMax = 16
-/** Each kind of look-up sends one statement at a time. */
-const lookupPoolMax = 3
+/** Each kind of look-up sends one statement at a time, and so does the counting of the shared limits. */
+const lookupPoolMax = 6
 const limits = {
   statementTimeoutMs: 5_000,
   lockTimeoutMs: 2_000,

@@ -175,6 +175,12 @@ export interface CompanyInviteTable {
   revoked_at: Date | null
 }
 
+export interface RateLimitTable {
+  key: Buffer
+  hits: number
+  window_ends_at: Date
+}
+
 /** Schema `gateway`. */
 export interface GatewayDatabase {
   instance_settings: InstanceSettingsTable
@@ -194,4 +200,5 @@ export interface GatewayDatabase {
   runs: RunTable
   outbox: OutboxTable
   outbox_lease: OutboxLeaseTable
+  rate_limits: RateLimitTable
 }

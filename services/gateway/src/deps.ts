@@ -22,6 +22,7 @@ import type { GatewayDatabase } from './database.js'
 import { loadGatewayKey } from './gateway-key.js'
 import { createHealthService, type HealthService } from './health/health-service.js'
 import { readCursorKey } from './health/health-store.js'
+import { openSharedLimits, type SharedLimits } from './limit/shared-limits.js'
 import { createMutate, type Mutate } from './outbox/mutation.js'
 import { outboxDelivery } from './outbox/outbox-delivery.js'
 import { createOutboxRelay, type OutboxRelay } from './outbox/outbox-relay.js'
@@ -47,6 +48,7 @@ export interface Deps {
   readonly db: Db<GatewayDatabase>
   readonly mutate: Mutate
   readonly lookup: CredentialLookup
+  readonly limits: SharedLimits
   readonly lastUsed: LastUsed
   readonly boardKeysLastUsed: LastUsed
   readonly paging: Paging
@@ -82,6 +84,12 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
   const key = loadGatewayKey({ config, secrets, logger })
   const databases = await openDatabases({ ...options, migrationsFolder })
   const { db } = databases.main
+  const limits = await openSharedLimits({ ...options, db, pool: databases.lookup.pool }).catch(
+    async (error: unknown) => {
+      await databases.close()
+      throw error
+    }
+  )
   const transport = createInternalTransport({ origin: config.secretsUrl, key })
   const hop = createSecretsHop(transport, () => key.current().id)
   const relay = createOutboxRelay({ db, deliver: outboxDelivery(hop), logger })
@@ -103,7 +111,7 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
     intervalMs: pendingSweepIntervalMs,
     logger
   })
-  const background = [relay, runExpiry, pendingSweep]
+  const background = [relay, runExpiry, pendingSweep, limits]
 
   return {
     config,
@@ -113,6 +121,7 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
     db,
     mutate,
     lookup: createCredentialLookup(databases.lookup.pool),
+    limits,
     lastUsed,
     boardKeysLastUsed,
     paging: createPaging(createCursorCodec(createSecretKey(await readCursorKey(db)))),

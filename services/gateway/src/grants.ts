@@ -25,5 +25,6 @@ export const gatewayGrants: Grants = {
   cli_auth_challenges: all,
   company_invites: all,
   outbox: all,
-  outbox_lease: ['select', 'update']
+  outbox_lease: ['select', 'update'],
+  rate_limits: all
 }

@@ -1,5 +1,7 @@
 import { AppError, type Server } from '@paperclip/server'
 import fp from 'fastify-plugin'
+import type { BearerFailures } from '../limit/bearer-failures.js'
+import type { TrafficLimit } from '../limit/traffic-limit.js'
 import { type Actor, actorIdOf, anonymous } from './actor.js'
 import { type AuthenticateDeps, authenticate } from './authenticate.js'
 import { authorize } from './authorize.js'
@@ -9,6 +11,9 @@ interface AuthPluginOptions extends AuthenticateDeps {
   isHostAllowed: (host: string) => boolean
   /** Asked at the first request, because the port may be known only then. */
   origins: () => ReadonlySet<string>
+  traffic: TrafficLimit
+  /** Null: bearers may fail as often as they like. */
+  failures: BearerFailures | null
 }
 
 /** A prober knows the process by its address only, and learns nothing but that it is there. */
@@ -31,9 +36,12 @@ export const authPlugin = fp<AuthPluginOptions>(
         })
       // Unknown routes have no contract; the answer is 404 for everybody.
       if (auth === undefined) return
-      const actor = await authenticate(options, request.headers)
+      const actor = await authenticate(options, request.headers).catch((error: unknown) => {
+        throw options.failures?.judge(error, request.ip) ?? error
+      })
       request.actor = actor
       request.actorId = actorIdOf(actor)
+      options.traffic.admit(actor)
       const caller = callerKnownToBrowsers(actor)
       if (caller !== null)
         requireOwnOrigin(request.method, request.headers, { origins: options.origins(), caller })
