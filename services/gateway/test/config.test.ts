@@ -64,6 +64,8 @@ t.test('each bad setting is refused by its name', (t) => {
     [{ PAPERCLIP_SECRETS_URL: 'ftp://localhost' }, /^PAPERCLIP_SECRETS_URL /],
     [{ PAPERCLIP_INSTANCE_ID: '../x' }, /^PAPERCLIP_INSTANCE_ID /],
     [{ PAPERCLIP_AGENT_JWT_SECRET_FILE: '/nonexistent' }, /^PAPERCLIP_AGENT_JWT_SECRET_FILE cannot be read/],
+    [{ REDIS_URL: 'http://h:1' }, /^REDIS_URL must be like redis:\/\/host:port or rediss:\/\/host:port$/],
+    [{ REDIS_URL: 'redis:' }, /^REDIS_URL /],
     [{ TRUST_PROXY: 'true' }, /^TRUST_PROXY /]
   ] // biome-ignore format: one case a line
   for (const [env, fault] of cases) {

@@ -6,6 +6,7 @@ import { type Actor, anonymous, type BoardActor } from '../src/auth/actor.js'
 import { localOperator } from '../src/auth/board-actor.js'
 import { createBearerFailures } from '../src/limit/bearer-failures.js'
 import { createHashGate } from '../src/limit/hash-gate.js'
+import { networkOf } from '../src/limit/limit-store.js'
 import { createRecentMap } from '../src/limit/recent-map.js'
 import { createTrafficLimit } from '../src/limit/traffic-limit.js'
 
@@ -163,6 +164,23 @@ t.test('after thirty unknown bearers in a minute the next is told to wait, by ad
   t.match(last, { code: 'rate_limited', retryAfterSeconds: 1 })
   clock.pass(1_000)
   t.equal(judge('192.0.2.1'), 'unauthenticated')
+  t.end()
+})
+
+t.test('an address is counted as one network in each of its spellings', (t) => {
+  for (const [address, network] of [
+    ['192.0.2.1', '192.0.2.1'],
+    ['192.0.2.1:50001', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['::ffff:c000:201', '192.0.2.1'],
+    ['2001:DB8:1:2:3:4:5:6', '2001:db8:1:2::'],
+    ['[2001:db8:1:2::9]:443', '2001:db8:1:2::'],
+    ['[2001:db8:1:2::9]', '2001:db8:1:2::'],
+    ['fe80::1%eth0', 'fe80::'],
+    ['unknown', 'unknown'],
+    [undefined, '']
+  ] as const)
+    t.equal(networkOf(address), network, address ?? 'none')
   t.end()
 })
 

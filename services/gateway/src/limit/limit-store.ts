@@ -23,9 +23,16 @@ export function limitKey(limit: string, subject: string): string {
   return hash('sha256', `${limit}\0${subject}`, 'hex')
 }
 
-/** Gives what is counted of an address: IPv4 whole, IPv6 by its /64 network, which is what one customer has. */
-export function networkOf(address: string): string {
-  return normalizeIP(address)
+/** Some proxies add the port to what they forward; every connection would else be counted for itself. */
+const withPort = /^(?:\[([0-9a-f:.%]+)\]|(\d{1,3}(?:\.\d{1,3}){3}))(?::\d{1,5})?$/i
+
+/**
+ * Gives what is counted of an address: IPv4 whole, IPv6 by its /64 network, which is what one customer has. A
+ * caller who has hung up has no address any more; all of these are one.
+ */
+export function networkOf(address: string | undefined): string {
+  const match = withPort.exec(address ?? '')
+  return normalizeIP(match?.[1] ?? match?.[2] ?? address ?? '')
 }
 
 /** Counts one more of a subject. Throws `rate_limited` beyond the allowance, and what the store throws. */
