@@ -54,7 +54,7 @@ export const createBoardKey = defineRoute({
   limit: 'keyCreation',
   schema: { body: CreateBoardKey, response: { 201: BoardKeyCreated } },
   noStore: true,
-  problems: ['company_forbidden', 'rate_limited']
+  problems: ['company_forbidden', 'key_limit', 'rate_limited']
 })
 
 export const revokeBoardKey = defineRoute({

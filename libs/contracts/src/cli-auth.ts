@@ -19,7 +19,10 @@ export const CreateCliChallenge = Type.Object(
 )
 export type CreateCliChallenge = Static<typeof CreateCliChallenge>
 
-/** `token` asks for the state; `boardApiToken` becomes a board key when the challenge is approved. */
+/**
+ * `token` asks for the state; `boardApiToken` becomes a board key when the challenge is approved. `approvalPath` and
+ * `pollPath` begin at the origin; `pollPath` takes the token as `?token=`.
+ */
 export const CliChallengeCreated = Type.Object(
   {
     id: Uuid,
@@ -89,7 +92,7 @@ export const approveCliChallenge = defineRoute({
   path: '/cli-auth/challenges/:id/approve',
   auth: { actors: ['board'], credentials: ['session'] },
   schema: { params: IdParams, body: TokenBody, response: { 200: CliChallengeView } },
-  problems: ['not_found', 'forbidden']
+  problems: ['not_found', 'forbidden', 'company_forbidden', 'key_limit']
 })
 
 export const cancelCliChallenge = defineRoute({

@@ -36,6 +36,7 @@ export const problems = {
   last_owner: { status: 409, title: 'A company keeps at least one owner.' },
   last_admin: { status: 409, title: 'An instance keeps at least one admin.' },
   user_is_admin: { status: 409, title: 'The user is an instance admin.' },
+  key_limit: { status: 409, title: 'Too many keys that work.' },
   membership_limit: { status: 409, title: 'Too many memberships.' },
   claim_expired: { status: 410, title: 'The claim has expired.' },
   invite_closed: { status: 410, title: 'The invite is no longer open.' },

@@ -1,5 +1,8 @@
 import * as agent from './agent.js'
 import * as audit from './audit.js'
+import * as boardClaim from './board-claim.js'
+import * as boardKey from './board-key.js'
+import * as cliAuth from './cli-auth.js'
 import * as company from './company.js'
 import * as environment from './environment.js'
 import * as health from './health.js'
@@ -16,6 +19,9 @@ function isRoute(value: unknown): value is Route {
 /** Every route of both services, for the API document, the forwarder and the tests that walk them all. */
 export const routes: readonly Route[] = [
   health,
+  boardClaim,
+  cliAuth,
+  boardKey,
   company,
   project,
   agent,

@@ -12,6 +12,9 @@ import { addAuth } from './auth/auth-plugin.js'
 import { localOperator } from './auth/board-actor.js'
 import { hostJudge } from './auth/host-guard.js'
 import { ownOrigins } from './auth/origin-guard.js'
+import { boardClaimRoutes } from './board-claim/board-claim-routes.js'
+import { boardKeyRoutes } from './board-key/board-key-routes.js'
+import { cliAuthRoutes } from './cli-auth/cli-auth-routes.js'
 import { companyRoutes } from './company/company-routes.js'
 import type { GatewayConfig } from './config.js'
 import type { Deps } from './deps.js'
@@ -66,6 +69,9 @@ export async function buildApp(deps: Deps): Promise<Server> {
   addProbes(app, deps.health.checkReady)
 
   healthRoutes(app, { health: deps.health, version: deps.version })
+  boardClaimRoutes(app, { claims: deps.boardClaims })
+  cliAuthRoutes(app, { cliAuth: deps.cliAuth, publicUrl: config.publicUrl })
+  boardKeyRoutes(app, { keys: deps.boardKeys, paging })
   companyRoutes(app, { companies: deps.companies, paging })
   projectRoutes(app, { projects: deps.projects, paging })
   agentRoutes(app, { agents: deps.agents, states: deps.agentStates, paging })

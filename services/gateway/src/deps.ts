@@ -15,6 +15,14 @@ import { type AgentKeyService, createAgentKeyService } from './agent-key/agent-k
 import { type CredentialLookup, createCredentialLookup } from './auth/credential-lookup.js'
 import { touchKeys } from './auth/key-use-store.js'
 import { createLastUsed, type LastUsed } from './auth/last-used.js'
+import { type BoardClaimService, createBoardClaimService } from './board-claim/board-claim-service.js'
+import { type BoardKeyService, createBoardKeyService } from './board-key/board-key-service.js'
+import {
+  type CliAuthService,
+  challengeSweepIntervalMs,
+  createCliAuthService,
+  sweepChallenges
+} from './cli-auth/cli-auth-service.js'
 import { type CompanyService, createCompanyService } from './company/company-service.js'
 import type { GatewayConfig, GatewaySecrets } from './config.js'
 import { openDatabases } from './connections.js'
@@ -59,6 +67,9 @@ export interface Deps {
   readonly agents: AgentService
   readonly agentStates: AgentStates
   readonly agentKeys: AgentKeyService
+  readonly boardKeys: BoardKeyService
+  readonly boardClaims: BoardClaimService
+  readonly cliAuth: CliAuthService
   readonly health: HealthService
   readonly forwarder: ForwardService
   readonly resolveHop: ResolveHop
@@ -111,7 +122,13 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
     intervalMs: pendingSweepIntervalMs,
     logger
   })
-  const background = [relay, runExpiry, pendingSweep, limits]
+  const challengeSweep = createSweeper({
+    name: 'CLI challenges',
+    sweep: () => sweepChallenges(db),
+    intervalMs: challengeSweepIntervalMs,
+    logger
+  })
+  const background = [relay, runExpiry, pendingSweep, challengeSweep, limits]
 
   return {
     config,
@@ -132,6 +149,9 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
     agents: createAgentService(db, mutate, createAgentEnvironments(db, hop)),
     agentStates: createAgentStates(db, mutate),
     agentKeys: createAgentKeyService(db, mutate),
+    boardKeys: createBoardKeyService(db, mutate),
+    boardClaims: createBoardClaimService(db, mutate),
+    cliAuth: createCliAuthService(db, mutate),
     health: createHealthService({ db, hop, config, version }),
     forwarder: createForwardService({ db, mutate, hop, flush: () => relay.flush() }),
     resolveHop: createResolveHop(hop),

@@ -1,5 +1,6 @@
 import { createLogger, type Logger, type RunningService, warnOfVariables } from '@paperclip/server'
 import { buildApp } from './app.js'
+import { baseUrlOf, printBoardClaim } from './board-claim/board-claim-notice.js'
 import { loadConfig } from './config.js'
 import { createDeps } from './deps.js'
 
@@ -27,9 +28,11 @@ export async function startGateway(
   const deps = await createDeps({ ...options, config, secrets, logger })
   try {
     const app = await buildApp(deps)
+    const claim = config.mode === 'authenticated' ? await deps.boardClaims.mint() : null
     await app.listen({ host: config.host, port: config.port })
     const address = app.server.address()
     const port = address === null || typeof address === 'string' ? config.port : address.port
+    if (claim !== null) printBoardClaim(logger, claim, baseUrlOf(config, port))
     deps.start()
     return {
       logger,

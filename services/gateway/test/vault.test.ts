@@ -172,6 +172,7 @@ t.test('usage names nothing of a company that the reader may not enter, nor of t
     const who = {
       kind: 'board',
       userId: 'u',
+      onlyCompanyId: null,
       credentialKind: 'session',
       credentialId: null,
       source: 's'

@@ -1,4 +1,3 @@
-import { hash, randomBytes } from 'node:crypto'
 import { type AgentKeyView, type CreateAgentKey, type CreatedAgentKey, newId } from '@paperclip/contracts'
 import type { Db } from '@paperclip/db'
 import { AppError } from '@paperclip/server'
@@ -8,15 +7,14 @@ import type { Actor } from '../auth/actor.js'
 import { agentKeyPrefix } from '../auth/authenticate.js'
 import { requireRow } from '../auth/authorize.js'
 import type { GatewayDatabase } from '../database.js'
+import { readExpiry } from '../expiry.js'
+import { newOpaqueToken } from '../opaque-token.js'
 import { activityOf } from '../outbox/activity.js'
 import type { Mutate } from '../outbox/mutation.js'
 import { insertOutbox } from '../outbox/outbox-store.js'
 import type { PageRequest } from '../paging.js'
 import { cleanName } from '../text.js'
 import { hasAgentKey, insertAgentKey, listAgentKeyRows, revokeAgentKeys } from './agent-key-store.js'
-
-/** 256 random bits: nothing to guess, so the hash needs no salt. */
-const keyBytes = 32
 
 /** Rules of agent keys. */
 export interface AgentKeyService {
@@ -38,8 +36,7 @@ export function createAgentKeyService(db: Db<GatewayDatabase>, mutate: Mutate): 
       const { companyId } = requireRow(actor, await findAgent(db, agentId), 'operator')
       const name = cleanName(input.name, '/name')
       const expiresAt = readExpiry(input.expiresAt ?? null)
-      const token = agentKeyPrefix + randomBytes(keyBytes).toString('base64url')
-      const keyHash = hash('sha256', token, 'buffer')
+      const { token, hash: keyHash } = newOpaqueToken(agentKeyPrefix)
       const key = await mutate(async (tx) => {
         const status = await holdAgentStatus(tx, { companyId, agentId })
         if (status === undefined) throw new AppError('not_found')
@@ -75,16 +72,4 @@ function keyActivity(
     entityId: key.id,
     metadata: { agentId, name: key.name }
   })
-}
-
-function readExpiry(text: string | null): Date | null {
-  if (text === null) return null
-  const date = new Date(text)
-  // Written so that a time the format allows and no clock has, such as a leap second, is refused too.
-  if (!(date.getTime() > Date.now()))
-    throw new AppError('invalid_request', {
-      detail: 'Body member "/expiresAt" must be a time in the future.',
-      errors: [{ pointer: '/expiresAt', message: 'must be a time in the future' }]
-    })
-  return date
 }

@@ -12,6 +12,8 @@ export interface BoardActor {
   readonly isInstanceAdmin: boolean
   /** Role by company id; an instance admin may enter every company without one. */
   readonly memberships: ReadonlyMap<string, CompanyRole>
+  /** The one company the credential was made for; null: whatever the person may do. */
+  readonly onlyCompanyId: string | null
   readonly credentialKind: CredentialKind
   readonly credentialId: string | null
   readonly source: string

@@ -32,8 +32,10 @@ function requireBoardRights(
   if (credentials !== undefined && !credentials.includes(actor.credentialKind))
     throw new AppError('forbidden', { detail: `This needs another credential: ${credentials.join(' or ')}.` })
   if (instanceAdmin === undefined || actor.isInstanceAdmin) return
-  const isSelf = instanceAdmin === 'or_self' && selfParam !== undefined && params[selfParam] === actor.userId
-  if (!isSelf) throw new AppError('forbidden')
+  // A key made for one company acts there only, also on its own user.
+  const mayBeSelf = instanceAdmin === 'or_self' && actor.onlyCompanyId === null
+  if (!mayBeSelf || selfParam === undefined || params[selfParam] !== actor.userId)
+    throw new AppError('forbidden')
 }
 
 /** Refuses an actor who may not enter a company, whether or not that exists, or whose role is too low there. */
@@ -61,6 +63,17 @@ export function requireRow<T extends { companyId: string }>(
   if (row === undefined || role === undefined) throw new AppError('not_found')
   if (!roleReaches(role, least)) throw readOnly()
   return row
+}
+
+/** Says whether a person may enter a company; of instance admins also when there is none. */
+export function mayEnter(actor: BoardActor, companyId: string): boolean {
+  return roleIn(actor, companyId) !== undefined
+}
+
+/** Gives the person behind a request, on routes that admit nobody else. */
+export function requireBoard(actor: Actor): BoardActor {
+  if (actor.kind !== 'board') throw new AppError(actor.kind === 'anon' ? 'unauthenticated' : 'forbidden')
+  return actor
 }
 
 function roleIn(actor: BoardActor, companyId: string): CompanyRole | undefined {

@@ -13,6 +13,7 @@ export const localOperator: BoardActor = Object.freeze({
   userId: localOperatorId,
   isInstanceAdmin: true,
   memberships: new Map(),
+  onlyCompanyId: null,
   credentialKind: 'local_operator',
   credentialId: null,
   source: 'local_operator'
@@ -42,6 +43,7 @@ export function boardKeyActor(key: BoardKeyState): BoardActor {
     userId: key.userId,
     isInstanceAdmin: isAdmin && key.instanceAdmin && key.companyId === null,
     memberships: key.companyId === null ? new Map(key.memberships) : narrowed(key, key.companyId, isAdmin),
+    onlyCompanyId: key.companyId,
     credentialKind: 'board_key',
     credentialId: key.keyId,
     source: 'board_key'
@@ -55,6 +57,7 @@ export function sessionActor(person: PersonState, { sessionId }: SessionClaim): 
     userId: person.userId,
     isInstanceAdmin: person.isInstanceAdmin,
     memberships: new Map(person.memberships),
+    onlyCompanyId: null,
     credentialKind: 'session',
     credentialId: sessionId,
     source: 'session'

@@ -2,6 +2,7 @@ import { type ComponentState, getSecretsHealth, type Health, SecretsHealth } fro
 import type { Db } from '@paperclip/db'
 import { Value } from 'typebox/value'
 import type { Actor } from '../auth/actor.js'
+import { hasInstanceAdmin } from '../board-claim/board-claim-store.js'
 import type { GatewayConfig } from '../config.js'
 import type { GatewayDatabase } from '../database.js'
 import type { SecretsHop } from '../vault/secrets-hop.js'
@@ -27,6 +28,8 @@ interface Checked {
   secretsService: ComponentState
   secretProvider: ComponentState
   warnings: string[]
+  /** Nobody has become the first admin yet; false while the database cannot say. */
+  unclaimed: boolean
 }
 
 const secretsMsMax = 1_500
@@ -40,40 +43,45 @@ export function createHealthService({ db, hop, config, version }: HealthDeps): H
   function check(): Promise<Checked> {
     const now = performance.now()
     if (checked === undefined || now - checked.at > checkedMsMax)
-      checked = { at: now, result: checkAll(db, hop) }
+      checked = { at: now, result: checkAll({ db, hop, config }) }
     return checked.result
   }
 
   return {
     checkReady: () => pingDatabase(db),
     async read(actor) {
-      const { warnings, ...components } = await check()
+      const { warnings, unclaimed, ...components } = await check()
       const states = Object.values(components).map((component) => component.status)
       const degraded = states.some((status) => status !== 'ok')
       const health: Health = {
         status: components.database.status === 'unhealthy' ? 'unhealthy' : degraded ? 'degraded' : 'ok',
         deploymentMode: config.mode,
         deploymentExposure: config.exposure,
-        // The local operator is there from the start; nobody has to claim anything.
-        bootstrapStatus: 'ready'
+        bootstrapStatus: unclaimed ? 'bootstrap_pending' : 'ready'
       }
       return actor.kind === 'board' ? { ...health, version, warnings, components } : health
     }
   }
 }
 
-async function checkAll(db: Db<GatewayDatabase>, hop: SecretsHop): Promise<Checked> {
-  const [database, secrets] = await Promise.all([checkDatabase(db), askSecrets(hop)])
+async function checkAll({ db, hop, config }: Omit<HealthDeps, 'version'>): Promise<Checked> {
+  const [database, secrets, unclaimed] = await Promise.all([
+    checkDatabase(db),
+    askSecrets(hop),
+    // The local operator is there from the start; nobody has to claim anything.
+    config.mode === 'authenticated' && isUnclaimed(db)
+  ])
   if (secrets === undefined) {
     const message = 'The secrets service cannot be reached.'
     const down: ComponentState = { status: 'unhealthy', code: 'secrets_unavailable', message }
-    return { database, secretsService: down, secretProvider: down, warnings: [] }
+    return { database, secretsService: down, secretProvider: down, warnings: [], unclaimed }
   }
   return {
     database,
     secretsService: serviceState(secrets),
     secretProvider: secrets.components.provider,
-    warnings: secrets.warnings
+    warnings: secrets.warnings,
+    unclaimed
   }
 }
 
@@ -87,6 +95,14 @@ async function checkDatabase(db: Db<GatewayDatabase>): Promise<ComponentState> {
       code: 'database_unavailable',
       message: 'The database of the gateway cannot be reached.'
     }
+  }
+}
+
+async function isUnclaimed(db: Db<GatewayDatabase>): Promise<boolean> {
+  try {
+    return !(await hasInstanceAdmin(db))
+  } catch {
+    return false
   }
 }
 
