@@ -1,3 +1,4 @@
+import { rateLimits } from './rate-limits.js'
 import type { Route } from './route.js'
 
 /** Builds the OpenAPI 3.1 document of some routes below a prefix. Schemas are the ones that validate. */
@@ -32,6 +33,7 @@ function operationOf(route: Route): object {
     'x-actors': route.config.auth.actors,
     ...(route.config.auth.role === undefined ? {} : { 'x-least-role': route.config.auth.role }),
     'x-problems': route.config.problems,
+    ...(route.config.limit === undefined ? {} : { 'x-rate-limit': rateLimits[route.config.limit] }),
     parameters: [...parametersOf(params, 'path'), ...parametersOf(querystring, 'query')],
     ...(body === undefined
       ? {}

@@ -24,8 +24,7 @@ export const rateLimits = {
   invites: { max: 30, windowSeconds: 60, by: 'address' },
   inviteCreation: { max: 60, windowSeconds: 600, by: 'actor' },
   /** Agent keys and board keys together; a script that sets up a fleet passes. */
-  keyCreation: { max: 300, windowSeconds: 60, by: 'actor' },
-  userAdministration: { max: 120, windowSeconds: 60, by: 'actor' }
+  keyCreation: { max: 300, windowSeconds: 60, by: 'actor' }
 } as const satisfies Record<string, RateLimit>
 
 /** A name of {@link rateLimits}. */

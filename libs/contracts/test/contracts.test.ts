@@ -7,6 +7,7 @@ import {
   problemOf,
   problems,
   type Route,
+  rateLimits,
   routes
 } from '../src/index.js'
 
@@ -30,6 +31,7 @@ interface Schema {
 interface Operation {
   operationId: string
   'x-actors': string[]
+  'x-rate-limit'?: object
   requestBody?: { required: boolean }
   responses: Record<string, { content?: Record<string, object> }>
 }
@@ -134,6 +136,16 @@ t.test('whatever changes something is guarded against replay', async (t) => {
   for (const { method, config } of routes) if (method !== 'GET') t.ok(config.effect, config.operationId)
 })
 
+t.test('strangers may change things and try tokens only so often, by address', async (t) => {
+  for (const { config, method, path } of routes) {
+    const admitsStrangers = config.auth.actors.includes('anon')
+    if (admitsStrangers && (method !== 'GET' || path.includes('/:')))
+      t.ok(config.limit && rateLimits[config.limit].by === 'address', config.operationId)
+    else if (config.limit && rateLimits[config.limit].by === 'actor')
+      t.notOk(admitsStrangers, `${config.operationId} counts by actor and admits nobody without a name`)
+  }
+})
+
 t.test('a problem document repeats its code everywhere', async (t) => {
   for (const [code, { status, title }] of Object.entries(problems)) {
     t.match(code, /^[a-z][a-z_]*[a-z]$/)
@@ -175,6 +187,7 @@ t.test('the API document holds every public operation once, with its actors and 
   t.strictSame(mediaTypes('exportActivityCsv'), ['text/csv'])
   t.strictSame(mediaTypes('listActivity'), ['application/json'])
   t.equal(operation('createCompany')?.requestBody?.required, true)
+  t.strictSame(operation('createCliChallenge')?.['x-rate-limit'], rateLimits.challenges)
   t.equal(operation('updateCompany')?.requestBody?.required, true, 'at least one member')
   t.equal(operation('renewRun')?.requestBody?.required, false, 'all members are optional')
 })

@@ -117,6 +117,23 @@ t.test('limits by address stand before the credential, those by actor behind it'
   t.equal((await two.ask('/limited/inviteCreation', second)).status, 200)
 })
 
+t.test('a route is held to the limit that its contract names, on every gateway', async (t) => {
+  const { agentId } = await makeAgent(installation.gateway)
+  const other = await installation.start()
+  const create = () => other.call('POST', `/api/agents/${agentId}/keys`, { body: { name: 'k' } })
+  t.equal((await create()).status, 201)
+  await admin.query(
+    `update rate_limits set hits = 300 where key = sha256('keyCreation'::bytea || '\\x00' || 'local-board'::bytea)`
+  )
+  const refused = await create()
+  t.equal(refused.status, 429)
+  t.equal(refused.json.code, 'rate_limited')
+  const listed = await installation.gateway.call('GET', `/api/agents/${agentId}/keys`)
+  t.equal(listed.rows.length, 2, 'nothing was made')
+  await endWindows()
+  t.equal((await create()).status, 201)
+})
+
 t.test('no address and no e-mail can be read in the table', async (t) => {
   await createAccountLimit(one.deps.limits.store).take({ email: 'ada@example.org', address: '192.0.2.7' })
   await one.ask('/limited/challenges')
