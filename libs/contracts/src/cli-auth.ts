@@ -52,6 +52,15 @@ export const CliChallengeView = Type.Object(
 )
 export type CliChallengeView = Static<typeof CliChallengeView>
 
+/**
+ * What terminal and page both show of a challenge, so that a person sees that they approve their own: the last 32
+ * random bits of its id. It is no secret and proves nothing by itself.
+ */
+export function confirmationCode(challengeId: string): string {
+  const digits = challengeId.slice(-8).toUpperCase()
+  return `${digits.slice(0, 4)}-${digits.slice(4)}`
+}
+
 const TokenBody = Type.Object({ token: UrlToken }, { additionalProperties: false })
 
 export const createCliChallenge = defineRoute({

@@ -3,7 +3,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import underPressure from '@fastify/under-pressure'
-import { limits, problemOf } from '@paperclip/contracts'
+import { limits, problemOf, type RouteAuth } from '@paperclip/contracts'
 import {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -39,6 +39,15 @@ interface ServerOptions {
   /** Networks, or a judge of them, whose `X-Forwarded-*` count; false: nobody's. */
   trustProxy: false | string[] | ((address: string, hop: number) => boolean)
   classify: ErrorClassifier
+  /** Routes that plugins add without a word about their callers, and who those are. */
+  pluginRoutes?: readonly PluginRoute[]
+}
+
+/** A route whose options are not ours to write. */
+interface PluginRoute {
+  readonly method: string
+  readonly url: string
+  readonly auth: RouteAuth
 }
 
 const requestTimeoutMs = 10_000
@@ -88,6 +97,10 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   app.addHook('onRoute', (route) => {
+    const added = options.pluginRoutes?.find(
+      ({ method, url }) => method === route.method && url === route.url
+    )
+    if (added !== undefined) route.config = { auth: added.auth, ...route.config }
     if (route.config?.auth === undefined)
       throw new TypeError(`route ${String(route.method)} ${route.url} does not declare who may call it`)
   })

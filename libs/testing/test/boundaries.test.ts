@@ -80,7 +80,9 @@ t.test('each workspace depends on what the table allows, and its references repe
       `${folder}: only services test with other libs`
     )
     const expected = [...own, ...tests].map((lib) => `libs/${lib.slice(scope.length)}`)
-    t.same([...references].sort(), [...new Set(expected)].sort(), `references of ${folder}`)
+    // A part of the workspace itself may be compiled for another place, browsers say.
+    const toLibs = references.filter((path) => !path.startsWith(`${folder}/`))
+    t.same([...toLibs].sort(), [...new Set(expected)].sort(), `references of ${folder}`)
   }
 })
 

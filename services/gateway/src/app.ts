@@ -10,6 +10,7 @@ import { agentSelfRoutes } from './agent/agent-self-routes.js'
 import { agentKeyRoutes } from './agent-key/agent-key-routes.js'
 import { addAuth } from './auth/auth-plugin.js'
 import { localOperator } from './auth/board-actor.js'
+import { allowOrigins, preflightRoute } from './auth/cross-origin.js'
 import { hostJudge } from './auth/host-guard.js'
 import { ownOrigins } from './auth/origin-guard.js'
 import { boardClaimRoutes } from './board-claim/board-claim-routes.js'
@@ -22,7 +23,10 @@ import { healthRoutes } from './health/health-routes.js'
 import { createBearerFailures } from './limit/bearer-failures.js'
 import { addLimits } from './limit/limit-plugin.js'
 import { createTrafficLimit } from './limit/traffic-limit.js'
+import { assetRoutes } from './page/page-assets.js'
+import { pageRoutes } from './page/page-routes.js'
 import { projectRoutes } from './project/project-routes.js'
+import { apiHelmet } from './response-headers.js'
 import { runRoutes } from './run/run-routes.js'
 import { createRunService } from './run/run-service.js'
 import { addRunTokens, type RunTokens } from './run/run-token.js'
@@ -42,9 +46,14 @@ export async function buildApp(deps: Deps): Promise<Server> {
     // In local_trusted nobody stands in front, and whoever can reach us could name a host in a header of their own:
     // a page under a rebound name would pass for localhost.
     trustProxy: config.mode === 'local_trusted' ? false : trustProxyOption(config.trustProxy),
-    classify: classifyDatabaseError
+    classify: classifyDatabaseError,
+    pluginRoutes: [preflightRoute]
   })
-  await app.register(helmet, apiHelmet)
+  const isHostAllowed = hostJudge(config)
+  await app.register(helmet, apiHelmet(config))
+  // In local_trusted every caller is the operator: no other page may ever read an answer.
+  if (config.mode === 'authenticated')
+    await allowOrigins(app, { origins: config.allowedOrigins, isHostAllowed })
   const runTokens = await addTokens(app, deps)
   await addLimits(app, { store: deps.limits.store })
   const nowMs = () => performance.now()
@@ -59,7 +68,7 @@ export async function buildApp(deps: Deps): Promise<Server> {
     runTokens,
     implicitActor: config.mode === 'local_trusted' ? localOperator : null,
     onOverdueRun: deps.runExpiry.wake,
-    isHostAllowed: hostJudge(config),
+    isHostAllowed,
     origins: originsOf(app, config)
   })
   app.addHook('onRequest', (request, reply, done) => {
@@ -80,25 +89,9 @@ export async function buildApp(deps: Deps): Promise<Server> {
   runRoutes(app, { runs: createRunService(db, deps.mutate, runTokens), paging })
   resolveRoutes(app, { hop: deps.resolveHop })
   vaultRoutes(app, { db, forwarder: deps.forwarder })
+  await assetRoutes(app)
+  if (config.mode === 'authenticated') pageRoutes(app)
   return app
-}
-
-/** Replies of an API are data: nothing of them may run, be framed or be embedded. */
-const apiHelmet = {
-  contentSecurityPolicy: {
-    useDefaults: false,
-    directives: {
-      defaultSrc: ["'none'"],
-      frameAncestors: ["'none'"],
-      baseUri: ["'none'"],
-      formAction: ["'none'"]
-    }
-  },
-  crossOriginResourcePolicy: { policy: 'same-origin' as const },
-  referrerPolicy: { policy: 'no-referrer' as const },
-  // TLS ends at the proxy in front, and plain loopback must stay reachable.
-  strictTransportSecurity: false,
-  xFrameOptions: { action: 'deny' as const }
 }
 
 async function addTokens(app: Server, { secrets, config }: Deps): Promise<RunTokens | null> {

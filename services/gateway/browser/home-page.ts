@@ -1,0 +1,32 @@
+import type { CompanyView } from '@paperclip/contracts'
+import { nameOf, signOut, whoIsIn } from './account.js'
+import { call } from './api-call.js'
+import { attempt, onPress, part, show, write } from './page-parts.js'
+
+/** As many as are worth reading here. */
+const companiesMax = 100
+
+onPress('sign-out', async () => {
+  await signOut()
+  location.replace('/sign-in')
+})
+
+await attempt(async () => {
+  const me = await whoIsIn()
+  if (me === null) {
+    location.replace('/sign-in')
+    return
+  }
+  write('who', nameOf(me))
+  write('admin', me.isInstanceAdmin ? 'yes' : 'no')
+  const roles = new Map(me.memberships.map(({ companyId, role }) => [companyId, role]))
+  const companies = await call<CompanyView[]>('GET', `/api/companies?limit=${companiesMax}`)
+  part('companies').replaceChildren(
+    ...companies.map(({ id, name }) => {
+      const item = document.createElement('li')
+      item.textContent = `${name} (${roles.get(id) ?? 'instance admin'})`
+      return item
+    })
+  )
+  show('no-companies', companies.length === 0)
+})
