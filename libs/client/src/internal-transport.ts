@@ -85,12 +85,15 @@ export function createInternalTransport(options: InternalTransportOptions): Inte
   const pool = openPool(origin, { connectionsMax, connectTimeoutMs })
   let inFlight = 0
 
-  function sendOnce(request: InternalRequest, actor: string, deadlineMs: number): Promise<Reply> {
+  function sendOnce(
+    request: InternalRequest,
+    { actor, signer, deadlineMs }: { actor: string; signer: SigningKey; deadlineMs: number }
+  ): Promise<Reply> {
     const { method, path, query = '' } = request
     const body = request.body === undefined || request.body === null ? '' : request.body
     const contentType = body.length === 0 ? undefined : (request.contentType ?? jsonMediaType)
     const toSign = { method, authority, path, query, contentType, body, actor }
-    const signed = signRequest(key.current(), toSign, { nowMs: nowMs(), nonce: newNonce() })
+    const signed = signRequest(signer, toSign, { nowMs: nowMs(), nonce: newNonce() })
     const headers = [
       'content-digest',
       signed['content-digest'],
@@ -110,18 +113,20 @@ export function createInternalTransport(options: InternalTransportOptions): Inte
     const actor = typeof request.actor === 'string' ? request.actor : encodeActor(request.actor)
     const startedMs = performance.now()
     const leftMs = () => Math.max(retryMsMin, request.deadlineMs - (performance.now() - startedMs))
+    const signer = key.current()
     let reply: Reply
     try {
-      reply = await sendOnce(request, actor, request.deadlineMs)
+      reply = await sendOnce(request, { actor, signer, deadlineMs: request.deadlineMs })
     } catch (error) {
       const idempotent = request.idempotent ?? request.method === 'GET'
       if (!idempotent || !(error instanceof TransportError) || error.code !== 'reset') throw error
-      return await sendOnce(request, actor, leftMs())
+      return await sendOnce(request, { actor, signer: key.current(), deadlineMs: leftMs() })
     }
     if (reply.status !== 401) return reply
-    const before = key.current()
     key.reloadIfDue?.()
-    return key.current() === before ? reply : await sendOnce(request, actor, leftMs())
+    // Compared with the key that was refused: of many requests refused at once, one reads the file for all.
+    const newer = key.current()
+    return newer === signer ? reply : await sendOnce(request, { actor, signer: newer, deadlineMs: leftMs() })
   }
 
   return {

@@ -197,6 +197,32 @@ t.test('a 401 after the key file changed is sent again with the new key, and no 
   t.equal(server.arrived.length, 3)
 })
 
+t.test('of requests refused together, one read of the key file serves them all', async (t) => {
+  const refused = 5
+  const waiting: (() => void)[] = []
+  const server = await realServer(t, (request, response) => {
+    if (String(request.message.headers['signature-input']).includes('"gateway-2"'))
+      return sendJson(response, 200, {})
+    waiting.push(() => sendJson(response, 401, {}))
+    if (waiting.length === refused) for (const refuse of waiting) refuse()
+  })
+  let current = key
+  const source = {
+    current: () => current,
+    // As a key file that is read at most once a second.
+    reloadIfDue() {
+      if (current === key) current = someKey('gateway-2')
+    }
+  }
+  const transport = createInternalTransport({ origin: server.origin, key: source })
+  t.teardown(() => transport.close())
+  const replies = await Promise.all(Array.from({ length: refused }, () => transport.send(post)))
+  t.same(
+    replies.map(({ status }) => status),
+    [200, 200, 200, 200, 200]
+  )
+})
+
 t.test(
   'an address with a password, a path or another scheme is refused without being repeated',
   async (t) => {

@@ -1,8 +1,12 @@
 import { hash } from 'node:crypto'
+import { statSync } from 'node:fs'
 import { type KeyFileError, readKeyFile } from './key-file-reader.js'
 
 /** How often a key id nobody knows may make us read the file: cheap enough for a stranger to trigger. */
 const reloadIntervalMsMin = 1000
+
+/** How long a change of the file may go unnoticed while keys are in use. One `stat` of some microseconds each. */
+const checkIntervalMs = 1000
 
 /** What a re-reading of a key file came to. On `kept` the file was unusable and the former keys stay in force. */
 export type KeyReload =
@@ -17,6 +21,7 @@ export interface KeyHolderOptions {
 
 /** The present content of a key file. */
 export interface KeyHolder<T> {
+  /** The content, at most a second behind the file: a changed one is read, and reported, before this returns. */
   current(): T
   /** Reads the file now and reports; false means it was unusable and the former keys were kept. */
   reload(): boolean
@@ -35,13 +40,18 @@ export function createKeyHolder<T>(
   { nowMs, onReload }: KeyHolderOptions
 ): KeyHolder<T> {
   const { path, parse, keyIds } = file
+  // Before the reading: a change between the two is noticed by the first check.
+  let stamp = stampOf(path)
   const firstText = readKeyFile(path)
   let content = parse(path, firstText)
   let readAtMs = nowMs()
+  let checkedAtMs = readAtMs
   let lastSeen = fingerprint(firstText)
 
   function read({ reportUnchanged }: { reportUnchanged: boolean }): boolean {
     readAtMs = nowMs()
+    checkedAtMs = readAtMs
+    stamp = stampOf(path)
     let report: KeyReload
     let seen = 'unreadable'
     try {
@@ -58,14 +68,35 @@ export function createKeyHolder<T>(
     return report.outcome === 'reloaded'
   }
 
+  function isDue(sinceMs: number, intervalMs: number): boolean {
+    const passedMs = nowMs() - sinceMs
+    // Below zero: the clock was set back, which must not stop reloading for as long as it was ahead.
+    return passedMs < 0 || passedMs >= intervalMs
+  }
+
   return {
-    current: () => content,
+    current() {
+      if (isDue(checkedAtMs, checkIntervalMs)) {
+        checkedAtMs = nowMs()
+        if (stampOf(path) !== stamp) read({ reportUnchanged: false })
+      }
+      return content
+    },
     reload: () => read({ reportUnchanged: true }),
     reloadIfDue() {
-      // Below zero: the clock was set back, which must not stop reloading for as long as it was ahead.
-      const sinceMs = nowMs() - readAtMs
-      if (sinceMs < 0 || sinceMs >= reloadIntervalMsMin) read({ reportUnchanged: false })
+      if (isDue(readAtMs, reloadIntervalMsMin)) read({ reportUnchanged: false })
     }
+  }
+}
+
+/** Differs whenever the file was replaced, written to, given other rights or taken away. */
+function stampOf(path: string): string {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true })
+    return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`
+  } catch {
+    // Why, the reading tells.
+    return 'unreachable'
   }
 }
 

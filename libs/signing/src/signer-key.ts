@@ -4,7 +4,7 @@ import type { SigningKey } from './signing-key.js'
 
 /** A caller's own key, kept in step with its file. */
 export interface SignerKey {
-  /** The key to sign the next request with. */
+  /** The key to sign the next request with, at most a second behind its file. */
   current(): SigningKey
   /** Re-reads the file (on SIGHUP). False means that it is unusable: reported, former key kept. */
   reload(): boolean

@@ -4,7 +4,7 @@ import type { VerifierKey } from './signing-key.js'
 
 /** The keys a verifier accepts, kept in step with their file. */
 export interface VerifierKeyring {
-  /** Finds a key by id; an id not known re-reads the file first, at most once a second. */
+  /** Finds a key by id. Whether the file has changed is looked up once a second; an id not known re-reads it. */
   find(keyId: string): VerifierKey | undefined
   /** Re-reads the file (on SIGHUP). False means that it is unusable: reported, former keys kept. */
   reload(): boolean
@@ -13,8 +13,8 @@ export interface VerifierKeyring {
 /**
  * Opens a verifier's key file (`loadVerifierKeys`). Throws KeyFileError when it cannot be used at start.
  *
- * A key added to the file works with the first request that names it. A key taken out of the file is refused
- * from the next reading on, so a removal that must hold at once needs SIGHUP.
+ * A key added to the file works with the first request that names it, unless strangers made us read within the
+ * last second. A key taken out is refused a second later at most, and at once after SIGHUP.
  */
 export function createVerifierKeyring(path: string, options: KeyHolderOptions): VerifierKeyring {
   const parse = (file: string, text: string) =>

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
@@ -24,6 +24,11 @@ let files = 0
 function fileOf(content: unknown, path = join(folder, `keys-${++files}.json`)): string {
   writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
   return path
+}
+
+/** Replaces a file as it must be done: by renaming a finished one over it. */
+function replaceFile(content: unknown, path: string): void {
+  renameSync(fileOf(content), path)
 }
 
 const entry = (changes: Record<string, unknown> = {}) => ({
@@ -173,6 +178,37 @@ t.test('a key that was taken out is refused from the next reading on', async (t)
   t.equal(reports.length, 2, 'a reading that was asked for is always reported')
 })
 
+t.test(
+  'a change of the file is noticed within a second of use, at the cost of one look a second',
+  async (t) => {
+    const { clock, path, keyring, reports } = keyringOf({ keys: [entry(), entry({ id: 'gateway-2' })] })
+    replaceFile({ keys: [entry({ id: 'gateway-2' })] }, path)
+    clock.nowMs += 999
+    t.ok(keyring.find('gateway-1'), 'not looked at yet')
+    clock.nowMs += 1
+    t.equal(keyring.find('gateway-1'), undefined, 'removed, though a known id was asked for')
+    t.match(reports, [{ outcome: 'reloaded', keyIds: ['gateway-2'] }])
+    replaceFile('{"keys": [', path)
+    for (let second = 0; second < 3; second++) {
+      clock.nowMs += 1000
+      t.ok(keyring.find('gateway-2'), 'a broken file takes nothing away')
+    }
+    rmSync(path)
+    for (let second = 0; second < 3; second++) {
+      clock.nowMs += 1000
+      t.ok(keyring.find('gateway-2'), 'nor does one that is gone')
+    }
+    replaceFile({ keys: [] }, path)
+    clock.nowMs -= 3_600_000
+    t.equal(keyring.find('gateway-2'), undefined, 'also after the clock was set back')
+    t.same(
+      reports.map(({ outcome }) => outcome),
+      ['reloaded', 'kept', 'kept', 'reloaded'],
+      'each change is reported once'
+    )
+  }
+)
+
 t.test('a broken or vanished file keeps the former keys and is reported once', async (t) => {
   const { clock, path, keyring, reports } = keyringOf({ keys: [entry()] })
   fileOf('{"keys": [', path)
@@ -191,7 +227,7 @@ t.test('a broken or vanished file keeps the former keys and is reported once', a
   })
 })
 
-t.test('a caller takes up its new key on reload, or when due after a refusal', async (t) => {
+t.test('a caller takes up its new key on reload, when due after a refusal, or within a second', async (t) => {
   const clock = { nowMs: 1_000_000 }
   const reports: KeyReload[] = []
   const path = fileOf({ id: 'gateway-1', secret: newSecret() })
@@ -209,11 +245,14 @@ t.test('a caller takes up its new key on reload, or when due after a refusal', a
   clock.nowMs += 1000
   signer.reloadIfDue()
   t.equal(signer.current().id, 'gateway-3')
-  fileOf({ id: 'gateway-4' }, path)
+  replaceFile({ id: 'gateway-4', secret: newSecret() }, path)
+  clock.nowMs += 1000
+  t.equal(signer.current().id, 'gateway-4', 'and by itself within a second')
+  fileOf({ id: 'gateway-5' }, path)
   t.equal(signer.reload(), false)
-  t.equal(signer.current().id, 'gateway-3')
+  t.equal(signer.current().id, 'gateway-4')
   t.same(
     reports.map(({ outcome }) => outcome),
-    ['reloaded', 'reloaded', 'kept']
+    ['reloaded', 'reloaded', 'reloaded', 'kept']
   )
 })
