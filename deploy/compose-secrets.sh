@@ -62,7 +62,11 @@ for user in gateway gateway_owner secrets secrets_owner; do
 password of $url into it. Nothing was changed."
   fi
 done
-if missing gateway-key.json && ! missing internal-keys.json || missing internal-keys.json && ! missing gateway-key.json; then
+halves=0
+for name in $keys; do
+  missing "$name" || halves=$((halves + 1))
+done
+if [ "$halves" -eq 1 ]; then
   fail "of gateway-key.json and internal-keys.json only one is in $folder: restore both from one backup, or remove \
 that one too, so that both are made anew (every internal service then needs a new key). Nothing was changed."
 fi
