@@ -4,14 +4,17 @@
  * Trusts the file system and the owner of the home folder. Promises: every file is for its owner alone, a
  * key is never replaced, and of several processes that create one at once a single key survives.
  */
+export { type CallerKey, createCallerKey, readCallerKeyId, switchCallerKey } from './caller-key-file.js'
 export { createConfig, defaultConfig, type InstanceConfig, readConfig } from './config-file.js'
 export { completeEnvFile, type EnvEntries, readEnvFile } from './env-file.js'
 export { InstanceError } from './instance-error.js'
+export { changeInternalKeys, readInternalKeys } from './internal-key-list.js'
 export {
   createAuditKey,
   createInternalKeys,
   createMasterKey,
   type InternalKey,
+  makeKeyId,
   makeSecret
 } from './key-files.js'
 export { generatedVariables, type Onboarded, onboardInstance } from './onboard.js'

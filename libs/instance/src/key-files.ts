@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { InstanceError } from './instance-error.js'
+import { parseInternalKeys } from './internal-key-list.js'
 import { readJsonObject, toJsonText } from './json-file.js'
 import type { InstancePaths } from './paths.js'
 import { createPrivateFile, makePrivateDir } from './private-file.js'
@@ -7,6 +8,11 @@ import { createPrivateFile, makePrivateDir } from './private-file.js'
 /** Of every key and secret made here: 256 bits. */
 const keyBytes = 32
 const keyIdBytes = 6
+
+/** Makes the id of a new key: the caller's name and 12 random hexadecimal digits. */
+export function makeKeyId(caller: string): string {
+  return `${caller}-${randomBytes(keyIdBytes).toString('hex')}`
+}
 
 /** A caller of the secrets service, as the verifier lists it. `secret` is base64url of 32 bytes. */
 export interface InternalKey {
@@ -55,7 +61,7 @@ export async function createInternalKeys(paths: InstancePaths): Promise<string[]
   await makePrivateDir(paths.secretsDir)
   const created: string[] = []
   const listed = await findGatewayEntry(paths)
-  const mine = listed ?? { id: `gateway-${randomBytes(keyIdBytes).toString('hex')}`, secret: makeSecret() }
+  const mine = listed ?? { id: makeKeyId('gateway'), secret: makeSecret() }
   const { id, secret } = mine
   if (await createPrivateFile(paths.gatewayKey, toJsonText({ id, secret }))) created.push(paths.gatewayKey)
   const signer = await readGatewayKey(paths)
@@ -65,7 +71,7 @@ export async function createInternalKeys(paths: InstancePaths): Promise<string[]
   }
   if (await createPrivateFile(paths.internalKeys, toJsonText({ keys: [entry] })))
     created.push(paths.internalKeys)
-  const verifier = (await readInternalKeys(paths)).find((key) => key.id === signer.id)
+  const verifier = (await listKeys(paths)).find((key) => key.id === signer.id)
   if (verifier?.secret !== signer.secret) {
     throw new InstanceError(
       `The key in ${paths.gatewayKey} is not listed in ${paths.internalKeys}: restore both from one backup.`
@@ -80,22 +86,12 @@ async function readGatewayKey(paths: InstancePaths): Promise<{ id: string; secre
   throw new InstanceError(`${paths.gatewayKey} holds no id and secret: restore it from a backup.`)
 }
 
-async function readInternalKeys(
-  paths: InstancePaths
-): Promise<{ id: string; caller: string; secret: string }[]> {
-  const found = await readJsonObject(paths.internalKeys)
-  if (found === undefined) return []
-  const unusable = new InstanceError(`${paths.internalKeys} is not a list of keys: restore it from a backup.`)
-  if (!Array.isArray(found.keys)) throw unusable
-  return found.keys.map((key: unknown) => {
-    if (typeof key !== 'object' || key === null) throw unusable
-    const { id, caller, secret } = key as Record<string, unknown>
-    if (typeof id !== 'string' || typeof caller !== 'string' || typeof secret !== 'string') throw unusable
-    return { id, caller, secret }
-  })
+async function listKeys({ internalKeys }: InstancePaths): Promise<readonly InternalKey[]> {
+  const found = await readJsonObject(internalKeys)
+  return found === undefined ? [] : parseInternalKeys(internalKeys, found)
 }
 
 /** The newest entry of the gateway: a rotation appends. */
 async function findGatewayEntry(paths: InstancePaths): Promise<{ id: string; secret: string } | undefined> {
-  return (await readInternalKeys(paths)).findLast((key) => key.caller === 'gateway')
+  return (await listKeys(paths)).findLast((key) => key.caller === 'gateway')
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { chmod, chown, link, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode } from './instance-error.js'
 
@@ -9,6 +9,7 @@ export const privateFileMode = 0o600
 export const privateDirMode = 0o700
 
 const othersBits = 0o077
+const modeBits = 0o777
 
 /** What these errors of `link` have in common: the file system has no hard links. */
 const noHardLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV'])
@@ -46,6 +47,28 @@ export async function replacePrivateFile(path: string, content: string): Promise
     throw error
   }
   await syncDir(dirname(path))
+}
+
+/**
+ * Replaces a file that exists, as {@link replacePrivateFile} does, and keeps its owner and mode: whoever could read
+ * it still can, and nobody else. Through a symbolic link the file it points to is replaced.
+ *
+ * Fails with `EPERM` when the owner is somebody else and we may not give files away.
+ */
+export async function replaceKeepingAccess(path: string, content: string): Promise<void> {
+  const target = await realpath(path)
+  const { mode, uid, gid } = await stat(target)
+  const temporary = await writeTemporary(target, content)
+  try {
+    const mine = await stat(temporary)
+    if (mine.uid !== uid || mine.gid !== gid) await chown(temporary, uid, gid)
+    await chmod(temporary, mode & modeBits)
+    await rename(temporary, target)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+  await syncDir(dirname(target))
 }
 
 /** Makes a folder, and those above it, for the owner alone; one that exists is left as it is. */

@@ -12,6 +12,10 @@ import { addCompanyList } from './commands/company-list.js'
 import { addDoctor } from './commands/doctor.js'
 import { addEnvGet } from './commands/env-get.js'
 import { addEnvSet } from './commands/env-set.js'
+import { addInternalKeyCreate } from './commands/internal-key-create.js'
+import { addInternalKeyList } from './commands/internal-key-list.js'
+import { addInternalKeyRevoke } from './commands/internal-key-revoke.js'
+import { addInternalKeyRotate } from './commands/internal-key-rotate.js'
 import { addOnboard } from './commands/onboard.js'
 import { addProjectCreate } from './commands/project-create.js'
 import { addProjectList } from './commands/project-list.js'
@@ -51,7 +55,12 @@ const groups: readonly [name: string, summary: string, commands: readonly AddCom
     ]
   ],
   ['env', 'environment variables of an agent or project', [addEnvGet, addEnvSet]],
-  ['activity', 'what was changed, by whom', [addActivityList]]
+  ['activity', 'what was changed, by whom', [addActivityList]],
+  [
+    'internal-key',
+    'keys that internal services sign with, and the gateway',
+    [addInternalKeyList, addInternalKeyCreate, addInternalKeyRotate, addInternalKeyRevoke]
+  ]
 ]
 
 /** Builds the whole command line. Parsing throws: CommanderError for what it reports itself, else our errors. */
