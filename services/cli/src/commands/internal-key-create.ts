@@ -57,7 +57,7 @@ export function addInternalKeyCreate(parent: Command, io: CliIo): void {
       if (companies === null) note(io, `${caller} may act for every company; --company limits it`)
       hint(
         io,
-        `move ${out} to where ${caller} runs; the secrets service takes the key up by itself, a container with a copy of the list when it is restarted`
+        `move ${out} to where ${caller} runs; a secrets service that has a copy of the list, or the file mounted into a container, knows the key when it is restarted`
       )
     })
 }

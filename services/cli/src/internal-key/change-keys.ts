@@ -21,28 +21,34 @@ import {
 } from './key-rules.js'
 
 /**
- * Gives a caller its first key: its own file, then the entry in the list. Neither exists without the other but
- * for a kill between the two, which leaves a file that opens nothing. Throws InstanceError.
+ * Gives a caller its first key: its own file and the entry in the list, and returns when the key works. A failure
+ * takes both back; a kill between the two leaves a file that opens nothing. Throws InstanceError.
  */
 export async function createInternalKey(
-  { keysFile }: KeyPlace,
+  place: KeyPlace,
   { caller, grant, out }: { caller: string; grant: KeyGrant; out: string }
 ): Promise<InternalKey> {
+  const { keysFile } = place
+  const key = makeInternalKey(caller, grant)
   let written = false
   try {
-    return await changeInternalKeys(keysFile, async (listed) => {
+    await changeInternalKeys(keysFile, async (listed) => {
       const keys = withoutExpired(listed, Date.now())
-      if (keys.some((key) => key.caller === caller))
+      if (keys.some((each) => each.caller === caller))
         throw new InstanceError(
           `${caller} has a key already: \`paperclipai internal-key rotate ${caller}\` gives it another.`
         )
-      const key = makeInternalKey(caller, grant)
       written = await createCallerKey(out, key)
       if (!written) throw new InstanceError(`${out} exists: name another file with --out, or remove it.`)
-      return { keys: [...keys, key], result: key }
+      return { keys: [...keys, key], result: undefined }
     })
+    await awaitAccepted(place, key)
+    return key
   } catch (error) {
-    if (written) await rm(out, { force: true })
+    if (written) {
+      await withdraw(keysFile, key)
+      await rm(out, { force: true })
+    }
     throw error
   }
 }
@@ -54,9 +60,10 @@ export async function createInternalKey(
  */
 export async function rotateInternalKey(
   place: KeyPlace,
-  { caller, out, graceMs, notAfter }: { caller: string; out: string; graceMs: number; notAfter?: string }
+  options: { caller: string; out: string; graceMs: number; notAfter?: string }
 ): Promise<{ key: InternalKey; ending: readonly InternalKey[] }> {
-  const { keysFile, origin } = place
+  const { caller, out, notAfter } = options
+  const { keysFile } = place
   const key = await changeInternalKeys(keysFile, async (listed) => {
     const keys = withoutExpired(listed, Date.now())
     const model = newestKey(keys, caller)
@@ -65,29 +72,31 @@ export async function rotateInternalKey(
     return { keys: [...keys, made], result: made }
   })
   try {
-    // Also where nobody can be asked: services elsewhere may read this very file.
-    await delay(noticeMs)
-    const standing = origin === null ? 'silent' : await awaitStanding(origin, { key, wanted: 'accepted' })
-    if (standing === 'refused')
-      throw new InstanceError(
-        `The secrets service at ${origin} does not take the new key up from ${keysFile}: nothing was changed.`
-      )
-    return await changeInternalKeys(keysFile, async (keys) => {
-      if (newestKey(keys, caller).id !== key.id)
-        throw new InstanceError(
-          `Somebody else gave ${caller} a key at the same time: that one holds, and this one does not.`
-        )
-      await switchCallerKey(out, key)
-      const ended = endOthers(keys, { kept: key, endMs: Date.now() + graceMs })
-      return {
-        keys: ended,
-        result: { key, ending: ended.filter((each) => each.caller === caller && each.id !== key.id) }
-      }
-    })
+    await awaitAccepted(place, key)
+    return { key, ending: await switchOver(keysFile, key, options) }
   } catch (error) {
     if ((await readCallerKeyId(out).catch(() => undefined)) !== key.id) await withdraw(keysFile, key)
     throw error
   }
+}
+
+/** Puts the new key into the caller's file and lets the former ones end; gives those. */
+async function switchOver(
+  keysFile: string,
+  key: InternalKey,
+  { out, graceMs }: { out: string; graceMs: number }
+): Promise<readonly InternalKey[]> {
+  const { id, caller } = key
+  return await changeInternalKeys(keysFile, async (listed) => {
+    // The last to list a key has the last word, or the file would hold a key that is about to end.
+    if (newestKey(listed, caller).id !== id)
+      throw new InstanceError(
+        `${caller} was given another key at the same time: that one holds, this one does not.`
+      )
+    await switchCallerKey(out, key)
+    const keys = endOthers(listed, { kept: key, endMs: Date.now() + graceMs })
+    return { keys, result: keys.filter((each) => each.caller === caller && each.id !== id) }
+  })
 }
 
 /**
@@ -103,8 +112,9 @@ export async function revokeInternalKeys(
     caller === gatewayCaller
       ? await readCallerKeyId(place.callerFile(caller)).catch(() => undefined)
       : undefined
+  const meant = { caller, gatewayKeyId, ...(keyId === undefined ? {} : { keyId }) }
   const revoked = await changeInternalKeys(keysFile, async (listed) => {
-    const parted = partRevoked(listed, { caller, gatewayKeyId, ...(keyId === undefined ? {} : { keyId }) })
+    const parted = partRevoked(listed, meant)
     return { keys: withoutExpired(parted.kept, Date.now()), result: parted.revoked }
   })
   await delay(noticeMs)
@@ -116,6 +126,17 @@ export async function revokeInternalKeys(
         'Restart it with this one.'
     )
   return { revoked, standing: standings.includes('silent') ? 'silent' : 'refused' }
+}
+
+/** Returns when services that read the list know the key; throws when the one that runs here does not. */
+async function awaitAccepted({ keysFile, origin }: KeyPlace, key: InternalKey): Promise<void> {
+  // Also where nobody can be asked: services elsewhere may read this very file.
+  await delay(noticeMs)
+  if (origin === null || (await awaitStanding(origin, { key, wanted: 'accepted' })) !== 'refused') return
+  throw new InstanceError(
+    `The secrets service at ${origin} does not take the new key up: it reads another list than ${keysFile}. ` +
+      'Nothing was changed.'
+  )
 }
 
 /** A file of somebody else is not one to put a key into. */

@@ -15,9 +15,9 @@ export const noticeMs = 1_100
 
 const pollMs = 100
 const requestMsMax = 2_000
-const waitMsMax = 5_000
+const waitMsMax = 3_000
 
-/** Asks a secrets service, with a request signed by the key, until it does what is wanted or 5 s have passed. */
+/** Asks a secrets service, with a request signed by the key, until it does what is wanted or 3 s have passed. */
 export async function awaitStanding(
   origin: string,
   { key, wanted }: { key: InternalKey; wanted: 'accepted' | 'refused' }
