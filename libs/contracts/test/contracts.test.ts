@@ -187,7 +187,7 @@ t.test('the API document holds every public operation once, with its actors and 
   t.strictSame(mediaTypes('exportActivityCsv'), ['text/csv'])
   t.strictSame(mediaTypes('listActivity'), ['application/json'])
   t.equal(operation('createCompany')?.requestBody?.required, true)
-  t.strictSame(operation('createCliChallenge')?.['x-rate-limit'], rateLimits.challenges)
+  t.strictSame(operation('createAgentKey')?.['x-rate-limit'], rateLimits.keyCreation)
   t.equal(operation('updateCompany')?.requestBody?.required, true, 'at least one member')
   t.equal(operation('renewRun')?.requestBody?.required, false, 'all members are optional')
 })

@@ -117,6 +117,21 @@ t.test('limits by address stand before the credential, those by actor behind it'
   t.equal((await two.ask('/limited/inviteCreation', second)).status, 200)
 })
 
+t.test('an eleventh sign-in of a CLI in a minute, and a guessed board claim, are told to wait', async (t) => {
+  const begin = (n: number) =>
+    fetch(`${(n % 2 ? one : two).origin}/api/cli-auth/challenges`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ command: 'paperclipai auth login' })
+    })
+  const begun = await Promise.all(Array.from({ length: 30 }, (_, n) => begin(n)))
+  t.strictSame(tally(begun.map(({ status }) => status)), { 201: 10, 429: 20 })
+  const guess = (n: number) =>
+    `/api/board-claim/${String(n).padStart(43, 'A')}?code=${String(n).padStart(8, 'A')}`
+  const guessed = await Promise.all(Array.from({ length: 60 }, (_, n) => (n % 2 ? one : two).ask(guess(n))))
+  t.strictSame(tally(guessed.map(({ status }) => status)), { 404: 20, 429: 40 })
+})
+
 t.test('a route is held to the limit that its contract names, on every gateway', async (t) => {
   const { agentId } = await makeAgent(installation.gateway)
   const other = await installation.start()

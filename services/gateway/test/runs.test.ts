@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { newId } from '@paperclip/contracts'
 import { eventually } from '@paperclip/testing'
 import pg from 'pg'
@@ -220,7 +221,7 @@ t.test('two gateways sweeping at once close every overdue run once, and record i
 t.test('a secret that is on its way out verifies and signs no more', async (t) => {
   const agent = await makeAgent(gateway)
   const { token } = await openRun(gateway, agent)
-  const fresh = 'n'.repeat(43)
+  const fresh = randomBytes(32).toString('base64url')
   const rotated = await installation.start({
     PAPERCLIP_AGENT_JWT_SECRET: fresh,
     PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS: jwtSecret
