@@ -30,5 +30,11 @@ export const limits = {
   leaseSecondsMin: 15,
   leaseSecondsMax: 3_600,
   resolveBatchItemsMax: 64,
-  activityBatchItemsMax: 100
+  activityBatchItemsMax: 100,
+  passwordCharsMin: 10,
+  /** Longer ones cost more to read than they are worth. */
+  passwordCharsMax: 128,
+  signInBodyBytesMax: 16 * 1024,
+  sessionsListedMax: 500,
+  userAgentCharsMax: 300
 } as const

@@ -25,6 +25,7 @@ export const problems = {
   company_not_found: { status: 404, title: 'No such company.' },
   secret_not_found: { status: 404, title: 'No such secret.' },
   vault_not_found: { status: 404, title: 'No such provider vault.' },
+  email_taken: { status: 409, title: 'The e-mail is taken.' },
   name_taken: { status: 409, title: 'The name is taken.' },
   key_taken: { status: 409, title: 'The key is taken.' },
   version_conflict: { status: 409, title: 'Someone changed it first.' },

@@ -12,7 +12,7 @@ import { addAuth } from './auth/auth-plugin.js'
 import { localOperator } from './auth/board-actor.js'
 import { allowOrigins, preflightRoute } from './auth/cross-origin.js'
 import { hostJudge } from './auth/host-guard.js'
-import { ownOrigins } from './auth/origin-guard.js'
+import { type OriginsOf, ownOrigins, withOwnAddress } from './auth/origin-guard.js'
 import { boardClaimRoutes } from './board-claim/board-claim-routes.js'
 import { boardKeyRoutes } from './board-key/board-key-routes.js'
 import { cliAuthRoutes } from './cli-auth/cli-auth-routes.js'
@@ -30,6 +30,7 @@ import { apiHelmet } from './response-headers.js'
 import { runRoutes } from './run/run-routes.js'
 import { createRunService } from './run/run-service.js'
 import { addRunTokens, type RunTokens } from './run/run-token.js'
+import { sessionRoutes } from './session/session-routes.js'
 import { trustProxyOption } from './trust-proxy.js'
 import { resolveRoutes } from './vault/resolve-routes.js'
 import { vaultRoutes } from './vault/vault-routes.js'
@@ -57,6 +58,7 @@ export async function buildApp(deps: Deps): Promise<Server> {
   const runTokens = await addTokens(app, deps)
   await addLimits(app, { store: deps.limits.store })
   const nowMs = () => performance.now()
+  const origins = originsOf(app, config)
   await addAuth(app, {
     traffic: createTrafficLimit({ nowMs }),
     // In local_trusted there is nothing to guess: whoever sends no bearer at all is the operator.
@@ -64,12 +66,12 @@ export async function buildApp(deps: Deps): Promise<Server> {
     lookup: deps.lookup,
     lastUsed: deps.lastUsed,
     boardKeysLastUsed: deps.boardKeysLastUsed,
-    readSession: null,
+    readSession: deps.sessions?.read ?? null,
     runTokens,
     implicitActor: config.mode === 'local_trusted' ? localOperator : null,
     onOverdueRun: deps.runExpiry.wake,
     isHostAllowed,
-    origins: originsOf(app, config)
+    origins
   })
   app.addHook('onRequest', (request, reply, done) => {
     if (request.routeOptions.config.noStore) reply.header('cache-control', 'no-store')
@@ -78,6 +80,7 @@ export async function buildApp(deps: Deps): Promise<Server> {
   addProbes(app, deps.health.checkReady)
 
   healthRoutes(app, { health: deps.health, version: deps.version })
+  if (deps.sessions !== null) sessionRoutes(app, { sessions: deps.sessions, origins })
   boardClaimRoutes(app, { claims: deps.boardClaims })
   cliAuthRoutes(app, { cliAuth: deps.cliAuth, publicUrl: config.publicUrl })
   boardKeyRoutes(app, { keys: deps.boardKeys, paging })
@@ -101,17 +104,18 @@ async function addTokens(app: Server, { secrets, config }: Deps): Promise<RunTok
 }
 
 /** Our own origins carry our port, which is known once we listen. */
-function originsOf(app: Server, config: GatewayConfig): () => ReadonlySet<string> {
+function originsOf(app: Server, config: GatewayConfig): OriginsOf {
   const hostnames = ['localhost', '127.0.0.1', '[::1]', ...config.allowedHostnames]
-  let origins: ReadonlySet<string> | undefined
-  return () => {
-    if (origins !== undefined) return origins
+  const isAutomatic = config.mode === 'authenticated' && config.publicUrl === null
+  let listed: ReadonlySet<string> | undefined
+  const list = () => {
     const address = app.server.address()
     if (address === null || typeof address === 'string')
       return ownOrigins({ ...config, hostnames }, config.port)
-    origins = ownOrigins({ ...config, hostnames }, address.port)
-    return origins
+    listed = ownOrigins({ ...config, hostnames }, address.port)
+    return listed
   }
+  return (request) => (isAutomatic ? withOwnAddress(listed ?? list(), request) : (listed ?? list()))
 }
 
 /** What the database says when it is the one that failed. */

@@ -6,16 +6,19 @@ import type { GatewayDatabase } from './database.js'
 /** The gateway's schema. */
 export const gatewaySchema = 'gateway'
 
-/** The two pools: one for everything, one for the look-ups that stand before every request. */
+/** The pools: one for everything, one for the look-ups that stand before every request, one for Better Auth. */
 export interface Databases {
   readonly main: Database<GatewayDatabase>
   readonly lookup: Database<GatewayDatabase>
+  readonly session: Database<GatewayDatabase>
   close(): Promise<void>
 }
 
 const poolMax = 16
 /** Each kind of look-up sends one statement at a time, and so does the counting of the shared limits. */
 const lookupPoolMax = 6
+/** Sessions are read before requests, and no flood of sign-ins may take what the others work with. */
+const sessionPoolMax = 8
 const limits = {
   statementTimeoutMs: 5_000,
   lockTimeoutMs: 2_000,
@@ -39,7 +42,10 @@ const lookupLimits = {
  */
 const lookupSettings = { plan_cache_mode: 'force_generic_plan', jit: 'off', enable_seqscan: 'off' }
 
-/** Opens both pools, and waits until the database is there with the schema this build knows. */
+/** Who the activity rows name that the tables write themselves, unless a transaction says it (migration 0004). */
+const authorSetting = 'paperclip.author'
+
+/** Opens the pools, and waits until the database is there with the schema this build knows. */
 export async function openDatabases({
   secrets,
   logger,
@@ -58,7 +64,8 @@ export async function openDatabases({
     ...common,
     ...limits,
     applicationName: 'paperclip gateway',
-    poolMax
+    poolMax,
+    settings: { [authorSetting]: 'gateway' }
   })
   const lookup = connect<GatewayDatabase>({
     ...common,
@@ -67,7 +74,15 @@ export async function openDatabases({
     poolMax: lookupPoolMax,
     settings: lookupSettings
   })
+  const session = connect<GatewayDatabase>({
+    ...common,
+    ...lookupLimits,
+    applicationName: 'paperclip gateway sessions',
+    poolMax: sessionPoolMax,
+    settings: { [authorSetting]: 'self' }
+  })
   const close = async () => {
+    await session.close()
     await lookup.close()
     await main.close()
   }
@@ -86,6 +101,7 @@ export async function openDatabases({
   return {
     main,
     lookup,
+    session,
     async close() {
       await clock.stop()
       await close()

@@ -124,8 +124,17 @@ export interface AuthUserTable {
 export interface AuthSessionTable {
   id: string
   userId: string
+  token: string
+  ipAddress: string | null
+  userAgent: string | null
   expiresAt: Date
   createdAt: CreatedAt
+}
+
+/** Of Better Auth, which does not use it yet; the gateway clears away what has expired. */
+export interface AuthVerificationTable {
+  id: string
+  expiresAt: Date
 }
 
 export interface BoardKeyTable {
@@ -187,6 +196,7 @@ export interface GatewayDatabase {
   instance_user_roles: InstanceUserRoleTable
   authUsers: AuthUserTable
   authSessions: AuthSessionTable
+  authVerifications: AuthVerificationTable
   board_api_keys: BoardKeyTable
   board_claims: BoardClaimTable
   cli_auth_challenges: CliAuthChallengeTable

@@ -37,6 +37,9 @@ import { createOutboxRelay, type OutboxRelay } from './outbox/outbox-relay.js'
 import { createPaging, type Paging } from './paging.js'
 import { createProjectService, type ProjectService } from './project/project-service.js'
 import { expireRuns, runExpiryIntervalMs } from './run/run-expiry.js'
+import { openSessions } from './session/open-sessions.js'
+import { sessionSweepIntervalMs, sweepSessions } from './session/session-expiry.js'
+import type { SessionService } from './session/session-service.js'
 import { createSweeper, type Sweeper } from './sweeper.js'
 import { createForwardService, type ForwardService } from './vault/forward-service.js'
 import { createResolveHop, type ResolveHop } from './vault/resolve-hop.js'
@@ -71,6 +74,8 @@ export interface Deps {
   readonly boardClaims: BoardClaimService
   readonly cliAuth: CliAuthService
   readonly health: HealthService
+  /** Null in local_trusted: there is nobody to sign in. */
+  readonly sessions: SessionService | null
   readonly forwarder: ForwardService
   readonly resolveHop: ResolveHop
   /** Reads the signing key's file anew. */
@@ -128,7 +133,13 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
     intervalMs: challengeSweepIntervalMs,
     logger
   })
-  const background = [relay, runExpiry, pendingSweep, challengeSweep, limits]
+  const sessionSweep = createSweeper({
+    name: 'sessions',
+    sweep: () => sweepSessions(mutate),
+    intervalMs: sessionSweepIntervalMs,
+    logger
+  })
+  const background = [relay, runExpiry, pendingSweep, challengeSweep, sessionSweep, limits]
 
   return {
     config,
@@ -153,6 +164,7 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
     boardClaims: createBoardClaimService(db, mutate),
     cliAuth: createCliAuthService(db, mutate),
     health: createHealthService({ db, hop, config, version }),
+    sessions: openSessions({ config, secrets, databases, mutate, relay, limits, logger }),
     forwarder: createForwardService({ db, mutate, hop, flush: () => relay.flush() }),
     resolveHop: createResolveHop(hop),
     reloadKey: () => {

@@ -40,5 +40,7 @@ export function loadGatewayKey({
     throw new ConfigError([
       'PAPERCLIP_AGENT_JWT_SECRET must differ from the key in PAPERCLIP_GATEWAY_KEY_FILE'
     ])
+  if (same(secrets.betterAuthSecret))
+    throw new ConfigError(['BETTER_AUTH_SECRET must differ from the key in PAPERCLIP_GATEWAY_KEY_FILE'])
   return key
 }

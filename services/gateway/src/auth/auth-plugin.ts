@@ -5,12 +5,12 @@ import type { TrafficLimit } from '../limit/traffic-limit.js'
 import { type Actor, actorIdOf, anonymous } from './actor.js'
 import { type AuthenticateDeps, authenticate } from './authenticate.js'
 import { authorize } from './authorize.js'
-import { requireOwnOrigin } from './origin-guard.js'
+import { type OriginsOf, requireOwnOrigin } from './origin-guard.js'
 
 interface AuthPluginOptions extends AuthenticateDeps {
   isHostAllowed: (host: string) => boolean
   /** Asked at the first request, because the port may be known only then. */
-  origins: () => ReadonlySet<string>
+  origins: OriginsOf
   traffic: TrafficLimit
   /** Null: bearers may fail as often as they like. */
   failures: BearerFailures | null
@@ -44,7 +44,7 @@ export const authPlugin = fp<AuthPluginOptions>(
       options.traffic.admit(actor)
       const caller = callerKnownToBrowsers(actor)
       if (caller !== null)
-        requireOwnOrigin(request.method, request.headers, { origins: options.origins(), caller })
+        requireOwnOrigin(request.method, request.headers, { origins: options.origins(request), caller })
       const params = request.params as Record<string, string | undefined>
       authorize(actor, auth, params)
       const { companyId } = params

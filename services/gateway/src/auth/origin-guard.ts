@@ -10,6 +10,9 @@ export interface OriginRule {
   allowedOrigins: readonly string[]
 }
 
+/** Gives the origins that are ours for a request, whose host rule has been kept. */
+export type OriginsOf = (request: { protocol: string; host: string }) => ReadonlySet<string>
+
 /** Lists the origins that are ours: the public URL's, else each host name's on our port, plus those allowed by name. */
 export function ownOrigins(
   { publicUrl, hostnames, allowedOrigins }: OriginRule,
@@ -22,6 +25,18 @@ export function ownOrigins(
         )
       : [originOf(publicUrl)]
   return new Set([...own, ...allowedOrigins.map(originOf)])
+}
+
+/**
+ * Adds the address that a request was sent to, for an instance that is told no public one: people reach it by
+ * whatever name or number their network has for it. Without the host rule this would let any rebound name in.
+ */
+export function withOwnAddress(
+  origins: ReadonlySet<string>,
+  { protocol, host }: { protocol: string; host: string }
+): ReadonlySet<string> {
+  const own = `${protocol}://${host}`
+  return URL.canParse(own) ? new Set([...origins, originOf(own)]) : origins
 }
 
 /**
