@@ -1,3 +1,4 @@
+import type { TlsIdentity } from '@paperclip/signing'
 import { Pool } from 'undici'
 
 /** Below the 72 s after which our servers close an idle connection, so that the client closes first. */
@@ -8,18 +9,27 @@ const keepAliveMarginMs = 2_000
 
 const replyHeaderBytesMax = 16 * 1024
 
+interface PoolOptions {
+  readonly connectionsMax: number
+  readonly connectTimeoutMs: number
+  /** What we show, and whom we believe, where the address says https; null: the system's authorities. */
+  readonly identity?: TlsIdentity | null
+}
+
 /**
  * Opens a pool of connections to one origin. One request at a time on each: undici pipelines no POST, so a
  * higher figure would only make requests wait behind each other.
  */
 export function openPool(
   origin: URL,
-  { connectionsMax, connectTimeoutMs }: { connectionsMax: number; connectTimeoutMs: number }
+  { connectionsMax, connectTimeoutMs, identity = null }: PoolOptions
 ): Pool {
   return new Pool(origin.origin, {
     connections: connectionsMax,
     pipelining: 1,
-    connect: { timeout: connectTimeoutMs },
+    connect: { timeout: connectTimeoutMs, ...(identity === null ? {} : identity.clientOptions()) },
+    // A server of ours resumes no session.
+    maxCachedSessions: 0,
     keepAliveTimeout: keepAliveMs,
     keepAliveMaxTimeout: keepAliveMs,
     keepAliveTimeoutThreshold: keepAliveMarginMs,

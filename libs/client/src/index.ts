@@ -5,8 +5,19 @@
  * every reply has a limit, nothing follows a redirect, only what does no harm twice is sent twice, and no error
  * holds a token, a header or a body.
  */
-// So that a caller needs this lib alone to sign.
-export { createSignerKey, KeyFileError, type SignerKey } from '@paperclip/signing'
+// So that a caller needs this lib alone to sign, and to reach a service under mutual TLS.
+export {
+  createSignerKey,
+  createTlsHolder,
+  findTlsFiles,
+  KeyFileError,
+  loadTlsIdentity,
+  type SignerKey,
+  type TlsFiles,
+  type TlsHolder,
+  TlsIdentity,
+  tlsAddressFault
+} from '@paperclip/signing'
 export { ClientError, type ClientErrorCode } from './client-error.js'
 export type { ContractArguments, ContractCaller, ContractInput } from './contract-call.js'
 export type { Reply } from './exchange.js'
@@ -19,6 +30,7 @@ export {
   type KeySource
 } from './internal-transport.js'
 export { nextCursor } from './next-cursor.js'
+export type { TlsSource } from './pool-holder.js'
 export {
   createSecretsClient,
   type SecretsClient,

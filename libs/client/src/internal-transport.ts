@@ -2,6 +2,7 @@ import { type ActorContext, limits } from '@paperclip/contracts'
 import { encodeActor, newNonce, type SigningKey, signRequest } from '@paperclip/signing'
 import { openPool, parseOrigin } from './connection-pool.js'
 import { exchange, type Reply } from './exchange.js'
+import { holdPool, type TlsSource } from './pool-holder.js'
 import { TransportError } from './transport-error.js'
 
 /** Both services sit on one private network: a connection that takes longer is one to a dead host. */
@@ -27,9 +28,11 @@ export interface KeySource {
 }
 
 export interface InternalTransportOptions {
-  /** `http://host:port` of the secrets service. */
+  /** `http://host:port` of the secrets service, or with https; then `tls` is needed. */
   readonly origin: string
   readonly key: KeySource
+  /** Mutual TLS; a new identity is used from the next request on. */
+  readonly tls?: TlsSource | null
   readonly connectTimeoutMs?: number
   readonly connectionsMax?: number
   readonly inFlightMax?: number
@@ -69,10 +72,14 @@ export interface InternalTransport {
   close(): Promise<void>
 }
 
-/** Opens a transport. Connections are made when needed. Throws a TypeError for an address that is no origin. */
+/**
+ * Opens a transport. Connections are made when needed. Throws a TypeError for an address that is no origin, and for
+ * https without an identity or the reverse: a private hop is under mutual TLS, or it is plain.
+ */
 export function createInternalTransport(options: InternalTransportOptions): InternalTransport {
   const {
     key,
+    tls = null,
     connectTimeoutMs = connectTimeoutMsDefault,
     connectionsMax = connectionsMaxDefault,
     inFlightMax = inFlightMaxDefault,
@@ -80,9 +87,11 @@ export function createInternalTransport(options: InternalTransportOptions): Inte
     nowMs = Date.now
   } = options
   const origin = parseOrigin(options.origin)
+  if ((origin.protocol === 'https:') !== (tls !== null))
+    throw new TypeError('The address must be https exactly when mutual TLS is used.')
   // What undici writes as Host; the signature covers it.
   const authority = origin.host
-  const pool = openPool(origin, { connectionsMax, connectTimeoutMs })
+  const pools = holdPool((identity) => openPool(origin, { connectionsMax, connectTimeoutMs, identity }), tls)
   let inFlight = 0
 
   function sendOnce(
@@ -106,7 +115,7 @@ export function createInternalTransport(options: InternalTransportOptions): Inte
     ]
     if (contentType !== undefined) headers.push('content-type', contentType)
     const raw = { method, path: path + query, headers, body: contentType === undefined ? null : body }
-    return exchange(pool, raw, { deadlineMs, replyBytesMax })
+    return exchange(pools.current(), raw, { deadlineMs, replyBytesMax })
   }
 
   async function sendTwiceIfNeeded(request: InternalRequest): Promise<Reply> {
@@ -140,6 +149,6 @@ export function createInternalTransport(options: InternalTransportOptions): Inte
       }
     },
     inFlight: () => inFlight,
-    close: () => pool.close()
+    close: () => pools.close()
   }
 }

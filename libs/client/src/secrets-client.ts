@@ -1,6 +1,7 @@
 import { type ActorContext, type CallOutput, newId, type Route } from '@paperclip/contracts'
 import { type ContractArguments, type ContractCaller, toHttpCall } from './contract-call.js'
 import { createInternalTransport, type KeySource } from './internal-transport.js'
+import type { TlsSource } from './pool-holder.js'
 import { readReply, transportFailure } from './read-reply.js'
 
 /** Long enough for a resolve that waits for an external provider. */
@@ -10,9 +11,11 @@ const deadlineMsDefault = 15_000
 const connectionsMaxDefault = 16
 
 export interface SecretsClientOptions {
-  /** `http://host:port` of the secrets service. */
+  /** `http://host:port` of the secrets service, or with https; then `tls` is needed. */
   readonly origin: string
   readonly key: KeySource
+  /** Mutual TLS; a new identity is used from the next request on. */
+  readonly tls?: TlsSource | null
   /** The name this service has in the verifier's file; shown in the audit as the source. */
   readonly caller: string
   readonly deadlineMs?: number
@@ -26,8 +29,14 @@ export interface SecretsClient extends ContractCaller {
 
 /** Opens a client that signs every request with a service's own key and speaks for nobody else. */
 export function createSecretsClient(options: SecretsClientOptions): SecretsClient {
-  const { key, caller, deadlineMs = deadlineMsDefault, connectionsMax = connectionsMaxDefault } = options
-  const transport = createInternalTransport({ origin: options.origin, key, connectionsMax })
+  const {
+    key,
+    tls = null,
+    caller,
+    deadlineMs = deadlineMsDefault,
+    connectionsMax = connectionsMaxDefault
+  } = options
+  const transport = createInternalTransport({ origin: options.origin, key, tls, connectionsMax })
   const address = new URL(options.origin).origin
 
   return {

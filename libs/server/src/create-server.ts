@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { ServerOptions as HttpsOptions } from 'node:https'
 import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import underPressure from '@fastify/under-pressure'
@@ -15,6 +16,7 @@ import type { Logger } from 'pino'
 import { AppError } from './app-error.js'
 import { drainOnClose } from './drain.js'
 import { acceptJsonOnly } from './json-body.js'
+import { type Handshakes, watchHandshakes } from './mutual-tls.js'
 import { answerWithProblems, type ErrorClassifier } from './problem-handler.js'
 import { logRequests } from './request-log.js'
 import { validateStrictly } from './validation.js'
@@ -25,6 +27,10 @@ declare module 'fastify' {
     bodyBytes: Buffer | null
     /** Who called, for the log; set by authentication. */
     actorId: string | null
+  }
+  interface FastifyInstance {
+    /** Null unless the server speaks TLS. */
+    handshakes: Handshakes | null
   }
   interface FastifyContextConfig {
     /** No request line: probes come every second. */
@@ -39,6 +45,8 @@ interface ServerOptions {
   /** Networks, or a judge of them, whose `X-Forwarded-*` count; false: nobody's. */
   trustProxy: false | string[] | ((address: string, hop: number) => boolean)
   classify: ErrorClassifier
+  /** Speaks https with these, mutual when they say so; plain http when absent or null. */
+  tls?: HttpsOptions | null
   /** Routes that plugins add without a word about their callers, and who those are. */
   pluginRoutes?: readonly PluginRoute[]
 }
@@ -75,6 +83,9 @@ export type Server = FastifyInstance<
  * refusal under pressure. A route that does not declare who may call it stops the boot.
  */
 export async function createServer(options: ServerOptions): Promise<Server> {
+  const http = { maxHeaderSize: options.headerBytesMax, headersTimeout: headersTimeoutMs }
+  const { tls = null } = options
+  let handshakes: Handshakes | null = null
   const app = fastify({
     loggerInstance: options.logger as FastifyBaseLogger,
     // One line of our own a request, and no child logger each: lines carry the request's id themselves.
@@ -92,8 +103,12 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-    clientErrorHandler: answerBrokenRequest,
-    http: { maxHeaderSize: options.headerBytesMax, headersTimeout: headersTimeoutMs }
+    clientErrorHandler: (error, socket) => {
+      // A handshake that failed: whoever it was hears nothing.
+      if (handshakes !== null && !handshakes.isSecure(socket)) socket.destroy()
+      else answerBrokenRequest(error, socket)
+    },
+    ...(tls === null ? { http } : { https: { ...tls, ...http } })
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   app.addHook('onRoute', (route) => {
@@ -104,6 +119,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     if (route.config?.auth === undefined)
       throw new TypeError(`route ${String(route.method)} ${route.url} does not declare who may call it`)
   })
+  handshakes = watchHandshakes(app)
+  app.decorate('handshakes', handshakes)
   drainOnClose(app)
   answerWithProblems(app, options.classify)
   validateStrictly(app)

@@ -10,7 +10,7 @@ export {
   parseEnvironment,
   readMigrationUrl
 } from './environment-config.js'
-export { unavailableFault, warnOfVariables } from './known-variables.js'
+export { warnOfVariables } from './known-variables.js'
 export { mount } from './mount.js'
 export { addProbes } from './probes.js'
 export { type ErrorClassifier, logFailure, sendProblem } from './problem-handler.js'

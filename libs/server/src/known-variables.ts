@@ -3,23 +3,8 @@ import type { Logger } from 'pino'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Whoever sets these believes the private hop to be encrypted, so a start that ignored them would deceive. */
-const mutualTlsNames = [
-  'PAPERCLIP_INTERNAL_TLS_CERT_FILE',
-  'PAPERCLIP_INTERNAL_TLS_KEY_FILE',
-  'PAPERCLIP_INTERNAL_TLS_CA_FILE'
-]
-
 /** Documented, read by nothing yet, and harmless to go without. */
 const unreadNames = ['PAPERCLIP_METRICS_PORT', 'OTEL_EXPORTER_OTLP_ENDPOINT']
-
-/** Gives the one fault of an environment that asks for what this version cannot do, or null. */
-export function unavailableFault(env: Environment): string | null {
-  const names = namesSet(env, mutualTlsNames)
-  return names.length === 0
-    ? null
-    : `${names.join(', ')}: mutual TLS on the private hop is not available in this version`
-}
 
 /** Writes a line for each variable that nothing knows, and one for all that this version does not read yet. */
 export function warnOfVariables(logger: Pick<Logger, 'warn'>, env: Environment): void {

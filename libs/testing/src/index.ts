@@ -11,6 +11,12 @@ export { type HeldLock, heldLock } from './held-lock.js'
 export { repositoryRoot } from './repository-root.js'
 export { type StartedProcess, type StartProcess, startProcess } from './start-process.js'
 export type { Teardown } from './teardown.js'
+export {
+  type CertificateFacts,
+  type TestAuthority,
+  type TestCertificate,
+  testAuthority
+} from './test-certificates.js'
 export { adminDatabaseUrl } from './test-cluster.js'
 export { type TestDatabase, testDatabase } from './test-database.js'
 export type { TestMigration } from './test-template.js'

@@ -1,8 +1,9 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { ConfigError, parseEnvironment, type SecretValue, unavailableFault } from '@paperclip/server'
+import { ConfigError, parseEnvironment, type SecretValue } from '@paperclip/server'
+import type { TlsFiles } from '@paperclip/signing'
 import { Type } from 'typebox'
-import { isLoopbackHost } from './auth/host-guard.js'
+import { readHopConfig } from './config-hop.js'
 import { type DeploymentMode, hostOf, modeFaults } from './config-mode.js'
 import { type SecretName, secretFaults, secretNames } from './config-secrets.js'
 import { parseTrustProxy, type TrustProxy } from './trust-proxy.js'
@@ -38,6 +39,8 @@ export interface GatewayConfig {
   readonly allowedHostnames: readonly string[]
   readonly allowedOrigins: readonly string[]
   readonly secretsUrl: string
+  /** Mutual TLS to the secrets service; null: plain http. */
+  readonly tlsFiles: TlsFiles | null
   readonly gatewayKeyFile: string
   readonly companyDeletionEnabled: boolean
   readonly trustProxy: TrustProxy
@@ -68,7 +71,6 @@ export function loadConfig(env: NodeJS.ProcessEnv): LoadedConfig {
   const note = (fault: string | null) => {
     if (fault !== null) faults.push(fault)
   }
-  note(unavailableFault(env))
   if (raw.PAPERCLIP_PUBLIC_URL && raw.PAPERCLIP_AUTH_PUBLIC_BASE_URL)
     if (raw.PAPERCLIP_PUBLIC_URL !== raw.PAPERCLIP_AUTH_PUBLIC_BASE_URL)
       note('PAPERCLIP_PUBLIC_URL and PAPERCLIP_AUTH_PUBLIC_BASE_URL are two names of one value and differ')
@@ -82,7 +84,11 @@ export function loadConfig(env: NodeJS.ProcessEnv): LoadedConfig {
   if (!allowedOrigins.every(isOrigin))
     note('PAPERCLIP_ALLOWED_ORIGINS must be origins like https://host:port, separated by commas')
   for (const fault of modeFaults({ raw, publicUrl, allowedOrigins, secrets })) note(fault)
-  note(secretsUrlFault(raw))
+  const secretsUrl = isOrigin(raw.PAPERCLIP_SECRETS_URL) ? new URL(raw.PAPERCLIP_SECRETS_URL) : null
+  if (secretsUrl === null) note('PAPERCLIP_SECRETS_URL must be like http://host:port, without a path')
+  const plaintextAllowed = raw.PAPERCLIP_INTERNAL_PLAINTEXT !== undefined
+  const hop = readHopConfig(env, { secretsUrl, plaintextAllowed })
+  for (const fault of hop.faults) note(fault)
   const trustProxy = parseTrustProxy(raw.TRUST_PROXY)
   if (trustProxy === undefined)
     note('TRUST_PROXY must be a number of hops (1 to 32) or a list of addresses and networks like 10.0.0.0/8')
@@ -104,6 +110,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): LoadedConfig {
       allowedHostnames,
       allowedOrigins,
       secretsUrl: raw.PAPERCLIP_SECRETS_URL,
+      tlsFiles: hop.tlsFiles,
       gatewayKeyFile: raw.PAPERCLIP_GATEWAY_KEY_FILE ?? join(instanceFolder, 'secrets', 'gateway-key.json'),
       companyDeletionEnabled: raw.PAPERCLIP_ENABLE_COMPANY_DELETION,
       trustProxy: trustProxy as TrustProxy,
@@ -120,16 +127,6 @@ export function loadConfig(env: NodeJS.ProcessEnv): LoadedConfig {
 }
 
 export type RawConfig = ReturnType<typeof parseEnvironment<typeof Environment, SecretName>>['config']
-
-function secretsUrlFault(raw: RawConfig): string | null {
-  const text = raw.PAPERCLIP_SECRETS_URL
-  if (!isOrigin(text)) return 'PAPERCLIP_SECRETS_URL must be like http://host:port, without a path'
-  const url = new URL(text)
-  const isPlain = url.protocol === 'http:' && !isLoopbackHost(url.hostname)
-  return isPlain && raw.PAPERCLIP_INTERNAL_PLAINTEXT === undefined
-    ? 'PAPERCLIP_SECRETS_URL is plain http to another machine; use https, or set PAPERCLIP_INTERNAL_PLAINTEXT=private-network'
-    : null
-}
 
 function isOrigin(text: string): boolean {
   if (!URL.canParse(text)) return false

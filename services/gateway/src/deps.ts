@@ -42,6 +42,7 @@ import { sessionSweepIntervalMs, sweepSessions } from './session/session-expiry.
 import type { SessionService } from './session/session-service.js'
 import { createSweeper, type Sweeper } from './sweeper.js'
 import { createForwardService, type ForwardService } from './vault/forward-service.js'
+import { openHopTls } from './vault/hop-tls.js'
 import { createResolveHop, type ResolveHop } from './vault/resolve-hop.js'
 import { createSecretsHop } from './vault/secrets-hop.js'
 
@@ -78,7 +79,7 @@ export interface Deps {
   readonly sessions: SessionService | null
   readonly forwarder: ForwardService
   readonly resolveHop: ResolveHop
-  /** Reads the signing key's file anew. */
+  /** Reads the signing key and the certificates of the private hop anew. */
   reloadKey(): void
   /** Starts what works aside from requests. */
   start(): void
@@ -98,6 +99,7 @@ interface CreateDepsOptions {
 export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
   const { config, secrets, logger } = options
   const key = loadGatewayKey({ config, secrets, logger })
+  const tls = openHopTls(config.tlsFiles, logger)
   const databases = await openDatabases({ ...options, migrationsFolder })
   const { db } = databases.main
   const limits = await openSharedLimits({ ...options, db, pool: databases.lookup.pool }).catch(
@@ -106,7 +108,7 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
       throw error
     }
   )
-  const transport = createInternalTransport({ origin: config.secretsUrl, key })
+  const transport = createInternalTransport({ origin: config.secretsUrl, key, tls })
   const hop = createSecretsHop(transport, () => key.current().id)
   const relay = createOutboxRelay({ db, deliver: outboxDelivery(hop), logger })
   const mutate = createMutate(db, relay)
@@ -169,6 +171,7 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
     resolveHop: createResolveHop(hop),
     reloadKey: () => {
       key.reload()
+      tls?.reload()
     },
     start: () => {
       for (const part of background) part.start()

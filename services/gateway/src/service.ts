@@ -7,7 +7,7 @@ import { createDeps } from './deps.js'
 /** A gateway that listens. */
 export interface GatewayService extends RunningService {
   readonly port: number
-  /** Reads the key of the private hop anew; the former one stays when the file cannot be used. */
+  /** Reads the key and certificates of the private hop anew; the former stay when a file cannot be used. */
   reloadKey(): void
 }
 

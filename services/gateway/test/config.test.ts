@@ -11,6 +11,11 @@ import { loadGatewayKey } from '../src/gateway-key.js'
 import { parseTrustProxy } from '../src/trust-proxy.js'
 
 const base = { DATABASE_URL: 'postgres://u:p4ssw0rd@localhost/db' }
+const tls = {
+  PAPERCLIP_INTERNAL_TLS_CERT_FILE: '/c',
+  PAPERCLIP_INTERNAL_TLS_KEY_FILE: '/k',
+  PAPERCLIP_INTERNAL_TLS_CA_FILE: '/ca'
+}
 const strong = 'correct-horse-battery-staple-0123456789'
 
 function faultsOf(env: Record<string, string>): string[] {
@@ -42,7 +47,12 @@ t.test('without any setting but the database, the gateway is a local one', (t) =
 t.test('each bad setting is refused by its name', (t) => {
   const cases: [Record<string, string>, RegExp][] = [
     [{ DATABASE_URL: ' ' }, /^DATABASE_URL is required$/],
-    [{ PAPERCLIP_INTERNAL_TLS_CERT_FILE: '/c', PAPERCLIP_INTERNAL_TLS_KEY_FILE: '/k' }, /^PAPERCLIP_INTERNAL_TLS_CERT_FILE, PAPERCLIP_INTERNAL_TLS_KEY_FILE: mutual TLS on the private hop is not available in this version$/],
+    [{ PAPERCLIP_INTERNAL_TLS_CERT_FILE: '/marker', PAPERCLIP_SECRETS_URL: 'https://secrets:3200' }, /^PAPERCLIP_INTERNAL_TLS_KEY_FILE, PAPERCLIP_INTERNAL_TLS_CA_FILE not set: mutual TLS needs certificate, key and CA$/],
+    [{ ...tls, PAPERCLIP_INTERNAL_TLS_CA_FILE: ' ' }, /^PAPERCLIP_INTERNAL_TLS_CA_FILE not set/],
+    [{ ...tls, PAPERCLIP_SECRETS_URL: 'http://localhost:3200' }, /^PAPERCLIP_SECRETS_URL is plain http although PAPERCLIP_INTERNAL_TLS_CERT_FILE is set/],
+    [{ ...tls, PAPERCLIP_SECRETS_URL: 'http://secrets:3200', PAPERCLIP_INTERNAL_PLAINTEXT: 'private-network' }, /^PAPERCLIP_SECRETS_URL is plain http although/],
+    [{ PAPERCLIP_SECRETS_URL: 'https://secrets:3200' }, /^PAPERCLIP_SECRETS_URL is https, which needs PAPERCLIP_INTERNAL_TLS_CERT_FILE/],
+    [{ PAPERCLIP_INTERNAL_PLAINTEXT: 'yes' }, /^PAPERCLIP_INTERNAL_PLAINTEXT /],
     [{ PORT: 'http' }, /^PORT /],
     [{ PORT: '65536' }, /^PORT /],
     [{ HOST: '0.0.0.0' }, /^HOST must be a loopback address/],

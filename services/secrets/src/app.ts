@@ -31,7 +31,8 @@ export async function buildApp(deps: Deps): Promise<Server> {
     logger: deps.logger,
     headerBytesMax: signingProfile.headersBytesMax,
     trustProxy: false,
-    classify: classifyErrors(deps.logger)
+    classify: classifyErrors(deps.logger),
+    tls: deps.tls?.current().serverOptions() ?? null
   })
   const ping = () => pingDatabase(db)
   addProbes(app, ping)
@@ -58,6 +59,12 @@ export async function buildApp(deps: Deps): Promise<Server> {
     defaultProvider: deps.providers.find(config.defaultProvider)
   })
   return app
+}
+
+/** Reads callers' keys and certificates anew; whatever cannot be used leaves the former in force, and is logged. */
+export function reloadKeys({ keyring, tls }: Pick<Deps, 'keyring' | 'tls'>, app: Server): void {
+  keyring.reload()
+  if (tls?.reload()) app.handshakes?.renew(tls.current().serverOptions())
 }
 
 /** As {@link problemOfError}; stored data that does not verify also wakes someone. */

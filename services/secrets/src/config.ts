@@ -1,7 +1,8 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { providerIds } from '@paperclip/contracts'
-import { ConfigError, parseEnvironment, type SecretValue, unavailableFault } from '@paperclip/server'
+import { ConfigError, parseEnvironment, type SecretValue } from '@paperclip/server'
+import { findTlsFiles, type TlsFiles } from '@paperclip/signing'
 import { type Static, Type } from 'typebox'
 
 const Port = (standard: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: standard })
@@ -32,6 +33,8 @@ export interface Config {
   readonly port: number
   readonly deploymentMode: Static<typeof Variables>['PAPERCLIP_DEPLOYMENT_MODE']
   readonly internalKeysFile: string
+  /** Null: plain http. */
+  readonly tlsFiles: TlsFiles | null
   readonly masterKeySource: string
   /** The file the master key came from, if any: its mode is tightened at start. */
   readonly masterKeyFile: string | null
@@ -55,17 +58,18 @@ export function loadConfig(env: NodeJS.ProcessEnv): { config: Config; secrets: S
   const secretsFolder = join(home, 'instances', env.PAPERCLIP_INSTANCE_ID?.trim() || 'default', 'secrets')
   const completed = withDefaultKeyFile(env, join(secretsFolder, 'master.key'))
   const { config: variables, secrets, faults } = parseEnvironment(Variables, secretNames, completed)
-  const unavailable = unavailableFault(env)
-  if (unavailable !== null) faults.push(unavailable)
+  const { files: tlsFiles, fault: tlsFault } = findTlsFiles(env)
+  if (tlsFault !== null) faults.push(tlsFault)
   const { DATABASE_URL: databaseUrl, PAPERCLIP_SECRETS_MASTER_KEY: masterKey } = secrets
   if (databaseUrl === null && !faults.some((fault) => fault.startsWith('DATABASE_URL')))
     faults.push('DATABASE_URL is not set: name the PostgreSQL database of this service')
   if (masterKey === null && !faults.some((fault) => fault.startsWith('PAPERCLIP_SECRETS_MASTER_KEY')))
     faults.push('PAPERCLIP_SECRETS_MASTER_KEY or PAPERCLIP_SECRETS_MASTER_KEY_FILE is not set')
   const { PAPERCLIP_SECRETS_HOST: host } = variables
-  if (!loopback.test(host) && variables.PAPERCLIP_INTERNAL_PLAINTEXT === undefined)
+  const isPlain = tlsFiles === null && tlsFault === null
+  if (isPlain && !loopback.test(host) && variables.PAPERCLIP_INTERNAL_PLAINTEXT === undefined)
     faults.push(
-      'PAPERCLIP_SECRETS_HOST is not loopback: set PAPERCLIP_INTERNAL_PLAINTEXT=private-network to allow it'
+      'PAPERCLIP_SECRETS_HOST is not loopback: set PAPERCLIP_INTERNAL_TLS_CERT_FILE, _KEY_FILE and _CA_FILE, or allow plain http with PAPERCLIP_INTERNAL_PLAINTEXT=private-network'
     )
   if (faults.length > 0 || databaseUrl === null || masterKey === null) throw new ConfigError(faults)
   const fromText = Boolean(env.PAPERCLIP_SECRETS_MASTER_KEY?.trim())
@@ -75,6 +79,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): { config: Config; secrets: S
       port: variables.PAPERCLIP_SECRETS_PORT,
       deploymentMode: variables.PAPERCLIP_DEPLOYMENT_MODE,
       internalKeysFile: variables.PAPERCLIP_INTERNAL_KEYS_FILE ?? join(secretsFolder, 'internal-keys.json'),
+      tlsFiles,
       masterKeySource: fromText ? 'PAPERCLIP_SECRETS_MASTER_KEY' : 'PAPERCLIP_SECRETS_MASTER_KEY_FILE',
       masterKeyFile: fromText ? null : (completed.PAPERCLIP_SECRETS_MASTER_KEY_FILE ?? null),
       strictMode: strictModeOf(variables),

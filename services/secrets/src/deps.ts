@@ -6,6 +6,7 @@ import {
   createNonceMemory,
   createVerifierKeyring,
   type NonceMemory,
+  type TlsHolder,
   type VerifierKeyring
 } from '@paperclip/signing'
 import type { Config, Secrets } from './config.js'
@@ -13,6 +14,7 @@ import { parseMasterKey } from './crypto/master-key.js'
 import type { SecretsDatabase } from './database.js'
 import { createEnvironmentService, type EnvironmentService } from './environment/environment-service.js'
 import { mayChangeAudit } from './health/health-store.js'
+import { openHopTls } from './hop-tls.js'
 import { type Housekeeping, startHousekeeping } from './housekeeping.js'
 import { createCompanyKeyring } from './keyring/company-keyring.js'
 import { tightenKeyFile } from './keyring/key-file-mode.js'
@@ -32,6 +34,8 @@ export interface Deps {
   readonly logger: Logger
   readonly database: Database<SecretsDatabase>
   readonly keyring: VerifierKeyring
+  /** Null: plain http. */
+  readonly tls: TlsHolder | null
   readonly nonces: NonceMemory
   readonly cursors: CursorCodec
   readonly masterKeys: MasterKeyring
@@ -88,6 +92,7 @@ export async function createDeps(config: Config, secrets: Secrets, logger: Logge
     onReload: (event) =>
       logger.info({ outcome: event.outcome, path: event.path }, 'internal keys were read again')
   })
+  const tls = openHopTls(config.tlsFiles, logger)
   const warnings = tightenKeyFile(config.masterKeyFile)
   const configured = configuredKeys(config, secrets)
   const database = connect<SecretsDatabase>({ ...base, ...ordinary, applicationName: 'paperclip-secrets' })
@@ -119,6 +124,7 @@ export async function createDeps(config: Config, secrets: Secrets, logger: Logge
       logger,
       database,
       keyring,
+      tls,
       nonces: createNonceMemory({ entriesMax: noncesMax }),
       cursors: createCursorCodec(createSecretKey(await getCursorKey(db))),
       masterKeys,

@@ -1,6 +1,6 @@
 /** The secrets service as a process. */
 import { createLogger, run, warnOfVariables } from '@paperclip/server'
-import { buildApp } from './app.js'
+import { buildApp, reloadKeys } from './app.js'
 import { loadConfig } from './config.js'
 import { createDeps } from './deps.js'
 
@@ -14,7 +14,7 @@ await run(
     const deps = await createDeps(config, secrets, logger)
     const app = await buildApp(deps)
     await app.listen({ host: config.host, port: config.port })
-    process.on('SIGHUP', () => deps.keyring.reload())
+    process.on('SIGHUP', () => reloadKeys(deps, app))
     logger.info({ config }, 'secrets service is ready')
     return {
       logger,

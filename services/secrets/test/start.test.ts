@@ -122,9 +122,12 @@ t.test('a malformed configuration names every variable and no value', (t) => {
   }
   const given = { DATABASE_URL: 'postgres://x', PAPERCLIP_SECRETS_MASTER_KEY: masterKey }
   t.strictSame(faults(given), [])
-  t.strictSame(faults({ ...given, PAPERCLIP_INTERNAL_TLS_CA_FILE: '/ca' }), [
-    'PAPERCLIP_INTERNAL_TLS_CA_FILE: mutual TLS on the private hop is not available in this version'
-  ])
+  t.strictSame(
+    faults({ ...given, PAPERCLIP_INTERNAL_TLS_CA_FILE: '/canary', PAPERCLIP_SECRETS_HOST: '::' }),
+    [
+      'PAPERCLIP_INTERNAL_TLS_CERT_FILE, PAPERCLIP_INTERNAL_TLS_KEY_FILE not set: mutual TLS needs certificate, key and CA'
+    ]
+  )
   const found = faults({
     PAPERCLIP_SECRETS_PORT: '99999-canary',
     PAPERCLIP_SECRETS_HOST: '0.0.0.0',
@@ -150,6 +153,15 @@ t.test('a malformed configuration names every variable and no value', (t) => {
     PAPERCLIP_INTERNAL_PLAINTEXT: 'private-network'
   }
   t.strictSame(faults(open), [])
+  const encrypted = {
+    ...given,
+    PAPERCLIP_SECRETS_HOST: '0.0.0.0',
+    PAPERCLIP_INTERNAL_TLS_CERT_FILE: '/c',
+    PAPERCLIP_INTERNAL_TLS_KEY_FILE: '/k',
+    PAPERCLIP_INTERNAL_TLS_CA_FILE: ' /ca '
+  }
+  t.strictSame(faults(encrypted), [])
+  t.same(loadConfig(encrypted).config.tlsFiles, { certFile: '/c', keyFile: '/k', caFile: '/ca' })
   const { config, secrets } = loadConfig(given)
   t.notMatch(JSON.stringify({ config, secrets }), masterKey)
   t.end()
