@@ -137,6 +137,9 @@ create table company_invites (
 create index company_invites_company on company_invites (company_id, id);
 create index company_invites_creator on company_invites (created_by_user_id);
 
+-- A company that is deleted takes its agents along, and each of them is asked for its runs.
+create index runs_agent on runs (company_id, agent_id);
+
 -- However a user is deleted, by the API or by hand, nothing that authenticates for them stays behind.
 create function forget_user() returns trigger language plpgsql
   set search_path from current

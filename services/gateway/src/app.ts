@@ -3,12 +3,13 @@
  * but through the guards of `auth/`. It never listens: `main.ts` does.
  */
 import helmet from '@fastify/helmet'
+import { deleteCompany } from '@paperclip/contracts'
 import { isConnectionFailure, isLockTimeout, isStatementTimeout } from '@paperclip/db'
 import { AppError, addProbes, createServer, type ErrorClassifier, type Server } from '@paperclip/server'
 import { agentRoutes } from './agent/agent-routes.js'
 import { agentSelfRoutes } from './agent/agent-self-routes.js'
 import { agentKeyRoutes } from './agent-key/agent-key-routes.js'
-import { addAuth } from './auth/auth-plugin.js'
+import { addAuth, type Refusal } from './auth/auth-plugin.js'
 import { localOperator } from './auth/board-actor.js'
 import { allowOrigins, preflightRoute } from './auth/cross-origin.js'
 import { hostJudge } from './auth/host-guard.js'
@@ -71,7 +72,8 @@ export async function buildApp(deps: Deps): Promise<Server> {
     implicitActor: config.mode === 'local_trusted' ? localOperator : null,
     onOverdueRun: deps.runExpiry.wake,
     isHostAllowed,
-    origins
+    origins,
+    switchedOff: switchedOff(config)
   })
   app.addHook('onRequest', (request, reply, done) => {
     if (request.routeOptions.config.noStore) reply.header('cache-control', 'no-store')
@@ -84,7 +86,7 @@ export async function buildApp(deps: Deps): Promise<Server> {
   boardClaimRoutes(app, { claims: deps.boardClaims })
   cliAuthRoutes(app, { cliAuth: deps.cliAuth, publicUrl: config.publicUrl })
   boardKeyRoutes(app, { keys: deps.boardKeys, paging })
-  companyRoutes(app, { companies: deps.companies, paging })
+  companyRoutes(app, { companies: deps.companies, deletion: deps.companyDeletion, paging })
   projectRoutes(app, { projects: deps.projects, paging })
   agentRoutes(app, { agents: deps.agents, states: deps.agentStates, paging })
   agentSelfRoutes(app, { db })
@@ -101,6 +103,18 @@ async function addTokens(app: Server, { secrets, config }: Deps): Promise<RunTok
   const { agentJwtSecret: secret, agentJwtSecretPrevious: previous } = secrets
   if (secret === null) return null
   return await addRunTokens(app, { secret, previous, instanceId: config.instanceId, nowMs: Date.now })
+}
+
+const companyDeletionOff: Refusal = {
+  code: 'company_deletion_disabled',
+  detail: 'Set PAPERCLIP_ENABLE_COMPANY_DELETION=true and start the gateway again.'
+}
+
+/** What this deployment does not do for anybody, by operation. */
+function switchedOff(config: GatewayConfig): ReadonlyMap<string | undefined, Refusal> {
+  return new Map(
+    config.companyDeletionEnabled ? [] : [[deleteCompany.config.operationId, companyDeletionOff]]
+  )
 }
 
 /** Our own origins carry our port, which is known once we listen. */

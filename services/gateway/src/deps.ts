@@ -23,6 +23,7 @@ import {
   createCliAuthService,
   sweepChallenges
 } from './cli-auth/cli-auth-service.js'
+import { type CompanyDeletion, createCompanyDeletion } from './company/company-deletion.js'
 import { type CompanyService, createCompanyService } from './company/company-service.js'
 import type { GatewayConfig, GatewaySecrets } from './config.js'
 import { openDatabases } from './connections.js'
@@ -67,6 +68,7 @@ export interface Deps {
   readonly relay: OutboxRelay
   readonly runExpiry: Sweeper
   readonly companies: CompanyService
+  readonly companyDeletion: CompanyDeletion
   readonly projects: ProjectService
   readonly agents: AgentService
   readonly agentStates: AgentStates
@@ -158,6 +160,7 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
     relay,
     runExpiry,
     companies: createCompanyService(db, mutate),
+    companyDeletion: createCompanyDeletion(mutate, () => relay.flush()),
     projects: createProjectService(db, mutate),
     agents: createAgentService(db, mutate, createAgentEnvironments(db, hop)),
     agentStates: createAgentStates(db, mutate),

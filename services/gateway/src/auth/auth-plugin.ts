@@ -1,3 +1,4 @@
+import type { ProblemCode } from '@paperclip/contracts'
 import { AppError, type Server } from '@paperclip/server'
 import fp from 'fastify-plugin'
 import type { BearerFailures } from '../limit/bearer-failures.js'
@@ -14,6 +15,14 @@ interface AuthPluginOptions extends AuthenticateDeps {
   traffic: TrafficLimit
   /** Null: bearers may fail as often as they like. */
   failures: BearerFailures | null
+  /** What this deployment refuses everybody who may, by operation. */
+  switchedOff: ReadonlyMap<string | undefined, Refusal>
+}
+
+/** Why something that is switched off is not done, and what would switch it on. */
+export interface Refusal {
+  readonly code: ProblemCode
+  readonly detail: string
 }
 
 /** A prober knows the process by its address only, and learns nothing but that it is there. */
@@ -21,7 +30,7 @@ const probes: ReadonlySet<string | undefined> = new Set(['livez', 'readyz'])
 
 /**
  * Puts the guards before every route, in `onRequest`, so that no body is read for a caller who is refused: host,
- * who, browser rule, may they, and for those who may enter every company whether it exists.
+ * who, browser rule, may they, is it switched on, and for those who may enter every company whether it exists.
  */
 export const authPlugin = fp<AuthPluginOptions>(
   async (app, options) => {
@@ -47,6 +56,8 @@ export const authPlugin = fp<AuthPluginOptions>(
         requireOwnOrigin(request.method, request.headers, { origins: options.origins(request), caller })
       const params = request.params as Record<string, string | undefined>
       authorize(actor, auth, params)
+      const refusal = options.switchedOff.get(operationId)
+      if (refusal !== undefined) throw new AppError(refusal.code, { detail: refusal.detail })
       const { companyId } = params
       if (companyId !== undefined) await requirePresent(options, actor, companyId)
     })

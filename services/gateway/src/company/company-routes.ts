@@ -1,12 +1,13 @@
-import { createCompany, getCompany, listCompanies, updateCompany } from '@paperclip/contracts'
+import { createCompany, deleteCompany, getCompany, listCompanies, updateCompany } from '@paperclip/contracts'
 import { mount, type Server } from '@paperclip/server'
 import type { Paging } from '../paging.js'
+import type { CompanyDeletion } from './company-deletion.js'
 import type { CompanyService } from './company-service.js'
 
 /** Companies. */
 export function companyRoutes(
   app: Server,
-  { companies, paging }: { companies: CompanyService; paging: Paging }
+  { companies, deletion, paging }: { companies: CompanyService; deletion: CompanyDeletion; paging: Paging }
 ): void {
   app.route({
     ...mount('/api', listCompanies),
@@ -31,5 +32,12 @@ export function companyRoutes(
   app.route({
     ...mount('/api', updateCompany),
     handler: (request) => companies.update(request.actor, request.params.companyId, request.body)
+  })
+  app.route({
+    ...mount('/api', deleteCompany),
+    handler: async (request) => {
+      await deletion.delete(request.actor, request.params.companyId, request.query)
+      return { ok: true as const }
+    }
   })
 }

@@ -63,6 +63,19 @@ export async function updateCompanyRow(
   return row && toCompany(row)
 }
 
+/** Finds a company and keeps everybody else from it until the transaction ends. */
+export async function lockCompany(
+  tx: Tx<GatewayDatabase>,
+  id: string
+): Promise<{ name: string } | undefined> {
+  return await tx.selectFrom('companies').select('name').where('id', '=', id).forUpdate().executeTakeFirst()
+}
+
+/** Deletes a company, and by cascade all that belongs to it. */
+export async function deleteCompanyRow(tx: Tx<GatewayDatabase>, id: string): Promise<void> {
+  await tx.deleteFrom('companies').where('id', '=', id).execute()
+}
+
 /** Reads a company's status and keeps it from changing until the transaction ends. */
 export async function holdCompanyStatus(
   tx: Tx<GatewayDatabase>,

@@ -94,6 +94,11 @@ export function targetDeleted(companyId: string, targetType: TargetType, targetI
   return { id: newId(), activity: null, command: { type: 'target.deleted', companyId, targetType, targetId } }
 }
 
+/** Makes the command that destroys the key of a company that is no more. */
+export function companyDeleted(companyId: string): OutboxEntry {
+  return { id: newId(), activity: null, command: { type: 'company.deleted', companyId } }
+}
+
 function authorOf(author: Author): Pick<ActivityView, 'actorType' | 'actorId'> {
   if (author === 'system') return { actorType: 'system', actorId: 'gateway' }
   const actorId = actorIdOf(author)

@@ -9,20 +9,23 @@ export interface WaitingRow {
   item: OutboxEntry
 }
 
+/** Closing all runs of a company at once makes many entries, and a statement takes 65,535 parameters. */
+const entriesPerStatementMax = 5_000
+
 /** Adds entries to the outbox, in order, in the transaction of what they tell of. */
 export async function insertOutbox(tx: Tx<GatewayDatabase>, entries: readonly OutboxEntry[]): Promise<void> {
-  if (entries.length === 0) return
-  await tx
-    .insertInto('outbox')
-    .values(
-      entries.map((entry) => ({
-        id: entry.id,
-        company_id: entry.activity?.companyId ?? entry.command?.companyId ?? null,
-        item: JSON.stringify(entry),
-        not_before: null
-      }))
-    )
-    .execute()
+  for (let start = 0; start < entries.length; start += entriesPerStatementMax)
+    await tx
+      .insertInto('outbox')
+      .values(
+        entries.slice(start, start + entriesPerStatementMax).map((entry) => ({
+          id: entry.id,
+          company_id: entry.activity?.companyId ?? entry.command?.companyId ?? null,
+          item: JSON.stringify(entry),
+          not_before: null
+        }))
+      )
+      .execute()
 }
 
 /**

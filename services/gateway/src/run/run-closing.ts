@@ -7,6 +7,7 @@ import { cancelRunRows, type RunOwner } from './run-store.js'
 
 type ClosingReason =
   | 'company_archived'
+  | 'company_deleted'
   | 'agent_paused'
   | 'agent_terminated'
   | 'agent_deleted'

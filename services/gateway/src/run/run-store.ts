@@ -157,6 +157,21 @@ export async function cancelRunRows(tx: Tx<GatewayDatabase>, owner: RunOwner): P
   return rows.map(toRun)
 }
 
+/** Deletes up to `rowsMax` runs of a company, and gives the number. Index: `runs_company`. */
+export async function deleteRunRows(
+  tx: Tx<GatewayDatabase>,
+  companyId: string,
+  { rowsMax }: { rowsMax: number }
+): Promise<number> {
+  const { numDeletedRows } = await tx
+    .deleteFrom('runs')
+    .where('id', 'in', (some) =>
+      some.selectFrom('runs').select('id').where('company_id', '=', companyId).limit(rowsMax)
+    )
+    .executeTakeFirst()
+  return Number(numDeletedRows)
+}
+
 /**
  * Closes up to `rowsMax` open runs whose end or lease has passed, and gives them; `runId` narrows it to one.
  * Index: `runs_due`. Two gateways that sweep at once close different ones.
