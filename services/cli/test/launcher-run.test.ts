@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { readEnvFile } from '@paperclip/instance'
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { completeEnvFile, instancePaths, readEnvFile } from '@paperclip/instance'
 import { canEnter, findProcess } from '@paperclip/postgres'
 import t from 'tap'
 import {
@@ -82,7 +82,12 @@ t.test('each service gets an environment built for it, and never the other servi
     PAPERCLIP_SECRETS_MASTERKEY: 'misspelt',
     NODE_TLS_REJECT_UNAUTHORIZED: '1'
   }
-  const launcher = startLauncher(t, { ...(await newHome(t)), ...canary, ...stray, LC_ALL: 'C' })
+  const home = await newHome(t)
+  const paths = instancePaths({ home: home.PAPERCLIP_HOME ?? '', instanceId: 'default' })
+  mkdirSync(paths.instanceDir, { recursive: true, mode: 0o700 })
+  // What an operator adds there to rotate the secret of run tokens.
+  await completeEnvFile(paths.env, { PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS: 'former' })
+  const launcher = startLauncher(t, { ...home, ...canary, ...stray, LC_ALL: 'C' })
   const runtime = await launcher.ready()
   const gateway = (await askStandIn(runtime.gateway.url))?.env ?? {}
   const secrets = (await askStandIn(runtime.secrets.url))?.env ?? {}
@@ -100,6 +105,7 @@ t.test('each service gets an environment built for it, and never the other servi
     'BETTER_AUTH_SECRET',
     'HOST',
     'PAPERCLIP_AGENT_JWT_SECRET',
+    'PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS',
     'PAPERCLIP_ALLOWED_HOSTNAMES',
     'PAPERCLIP_GATEWAY_KEY_FILE',
     'PAPERCLIP_SECRETS_URL',

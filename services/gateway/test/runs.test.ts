@@ -234,6 +234,22 @@ t.test('a secret that is on its way out verifies and signs no more', async (t) =
   t.equal((await self(token, retired)).status, 401)
 })
 
+t.test(
+  'of several gateways, all know a new secret before one signs with it, and no token is refused',
+  async (t) => {
+    const agent = await makeAgent(gateway)
+    const fresh = randomBytes(32).toString('base64url')
+    // First everywhere as the one that only verifies, then in turn as the one that signs.
+    const told = { PAPERCLIP_AGENT_JWT_SECRET: jwtSecret, PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS: fresh }
+    const turned = { PAPERCLIP_AGENT_JWT_SECRET: fresh, PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS: jwtSecret }
+    const both = [await installation.start(told), await installation.start(turned)]
+    for (const at of both) {
+      const { token } = await openRun(at, agent)
+      for (const reader of both) t.equal((await self(token, reader)).status, 200)
+    }
+  }
+)
+
 t.test('without a secret no run is opened and no token accepted', async (t) => {
   const agent = await makeAgent(gateway)
   const { token } = await openRun(gateway, agent)

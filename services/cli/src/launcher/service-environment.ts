@@ -33,8 +33,7 @@ const ownNames: Readonly<Record<ServiceName, readonly string[]>> = {
     // One port cannot serve two processes of one machine.
     'PAPERCLIP_METRICS_PORT',
     ...['PAPERCLIP_DEPLOYMENT_EXPOSURE', 'PAPERCLIP_PUBLIC_URL', 'PAPERCLIP_AUTH_PUBLIC_BASE_URL'],
-    ...['PAPERCLIP_ALLOWED_HOSTNAMES', 'PAPERCLIP_ALLOWED_ORIGINS', 'PAPERCLIP_ENABLE_COMPANY_DELETION'],
-    ...['PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS', 'PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS_FILE']
+    ...['PAPERCLIP_ALLOWED_HOSTNAMES', 'PAPERCLIP_ALLOWED_ORIGINS', 'PAPERCLIP_ENABLE_COMPANY_DELETION']
   ],
   secrets: [
     ...['PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS', 'PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS_FILE'],
@@ -108,7 +107,8 @@ function gatewayOnly({ env, settings, generated }: EnvironmentSources): Record<s
     PAPERCLIP_SECRETS_URL: present(env.PAPERCLIP_SECRETS_URL) ?? secretsUrl(settings.secrets),
     PAPERCLIP_GATEWAY_KEY_FILE: present(env.PAPERCLIP_GATEWAY_KEY_FILE) ?? settings.paths.gatewayKey,
     ...secretVariable('BETTER_AUTH_SECRET', env, generated),
-    ...secretVariable('PAPERCLIP_AGENT_JWT_SECRET', env, generated)
+    ...secretVariable('PAPERCLIP_AGENT_JWT_SECRET', env, generated),
+    ...secretVariable('PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS', env, generated)
   }
 }
 
