@@ -2,7 +2,8 @@ import { type BoardKeyView, newId } from '@paperclip/contracts'
 import { eventually } from '@paperclip/testing'
 import pg from 'pg'
 import t from 'tap'
-import { authenticatedEnv, elsewhere, makeBoardKeyRow, makeUserRow } from './fixtures/board-rows.js'
+import { authenticatedEnv, makeBoardKeyRow, makeUserRow } from './fixtures/board-rows.js'
+import { fromAnywhere } from './fixtures/people.js'
 import { type CallOptions, type Reply, testInstallation } from './fixtures/test-gateway.js'
 
 // Room for a busy machine: nothing in here waits for time to pass.
@@ -18,7 +19,7 @@ const two = await installation.start(authenticatedEnv)
 
 const keysPath = '/api/board-api-keys'
 const call = (method: string, path: string, options: CallOptions = {}, at = one) =>
-  at.call(method, path, { ...options, headers: { ...elsewhere(), ...options.headers } })
+  at.call(method, path, { ...options, headers: { ...fromAnywhere(), ...options.headers } })
 const me = (token: string, at = one) => call('GET', '/api/cli-auth/me', { token }, at)
 const makeCompany = async (name: string) =>
   (await local.call('POST', '/api/companies', { body: { name } })).json.id

@@ -1,7 +1,7 @@
 import { type BoardClaimView, limits, newId } from '@paperclip/contracts'
 import type { Db, Tx } from '@paperclip/db'
 import { AppError } from '@paperclip/server'
-import type { Actor } from '../auth/actor.js'
+import type { Actor, BoardActor } from '../auth/actor.js'
 import { requireBoard } from '../auth/authorize.js'
 import { holdUser } from '../board-key/board-key-store.js'
 import type { GatewayDatabase } from '../database.js'
@@ -9,6 +9,7 @@ import { hashToken, isTokenOf, newOpaqueToken } from '../opaque-token.js'
 import { activityOf } from '../outbox/activity.js'
 import type { Mutate } from '../outbox/mutation.js'
 import { insertOutbox } from '../outbox/outbox-store.js'
+import { actAs, deleteSessionsOf } from '../session/session-store.js'
 import {
   adoptCompanies,
   type ClaimState,
@@ -64,7 +65,7 @@ export function createBoardClaimService(db: Db<GatewayDatabase>, mutate: Mutate)
       }
     },
     async claim(actor, ticket) {
-      const { userId } = requireBoard(actor)
+      const board = requireBoard(actor)
       await mutate(async (tx) => {
         // Whoever holds no claim must not be able to make others wait.
         await requireClaim(tx, ticket)
@@ -75,9 +76,9 @@ export function createBoardClaimService(db: Db<GatewayDatabase>, mutate: Mutate)
           throw new AppError('claim_expired', {
             detail: 'The claim has expired. Restart the gateway: it prints a new one.'
           })
-        await makeFirstAdmin(tx, actor, userId)
+        await makeFirstAdmin(tx, board)
       })
-      return { userId }
+      return { userId: board.userId }
     }
   }
 }
@@ -92,13 +93,17 @@ async function requireClaim(
   return claim
 }
 
-async function makeFirstAdmin(tx: Tx<GatewayDatabase>, actor: Actor, userId: string): Promise<void> {
+async function makeFirstAdmin(tx: Tx<GatewayDatabase>, actor: BoardActor): Promise<void> {
+  const { userId } = actor
   // Deleted since the request was let in: a role for nobody would close the claim to everybody.
   if (!(await holdUser(tx, userId))) throw new AppError('unauthenticated')
   await insertInstanceAdmin(tx, userId)
   const owned = await adoptCompanies(tx, { userId, membershipsMax: limits.membershipsMax })
   const companies = await countCompanies(tx)
   await updateClaimed(tx, userId)
+  // Whoever else holds a session of this user must not become an admin with it.
+  await actAs(tx, userId)
+  await deleteSessionsOf(tx, { userId, exceptSessionId: actor.credentialId })
   await insertOutbox(tx, [
     activityOf(actor, {
       companyId: null,
