@@ -16,8 +16,8 @@ export function roleReaches(role: CompanyRole, least: CompanyRole): boolean {
 
 export const CompanyRole = Type.Enum([...companyRoles])
 
-/** Who a user's id is: Better Auth makes text ids, and the local operator has a name. */
-export const UserId = Type.String({ minLength: 1, maxLength: 64 })
+/** A user's id: UUIDs of version 7 as text, and the local operator has a name. Visible ASCII. */
+export const UserId = Type.String({ minLength: 1, maxLength: 64, pattern: '^[!-~]+$' })
 
 export const credentialKinds = [
   'local_operator',

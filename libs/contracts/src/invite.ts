@@ -95,12 +95,5 @@ export const acceptInvite = defineRoute({
   auth: { actors: ['board'], credentials: ['session'] },
   limit: 'invites',
   schema: { params: TokenParams, response: { 200: InviteAccepted } },
-  problems: [
-    'not_found',
-    'invite_closed',
-    'already_member',
-    'membership_limit',
-    'company_archived',
-    'rate_limited'
-  ]
+  problems: ['not_found', 'invite_closed', 'already_member', 'membership_limit', 'rate_limited']
 })

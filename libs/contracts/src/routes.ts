@@ -6,11 +6,14 @@ import * as cliAuth from './cli-auth.js'
 import * as company from './company.js'
 import * as environment from './environment.js'
 import * as health from './health.js'
+import * as invite from './invite.js'
+import * as member from './member.js'
 import * as project from './project.js'
 import type { Route } from './route.js'
 import * as run from './run.js'
 import * as runtime from './runtime.js'
 import * as secret from './secret.js'
+import * as user from './user.js'
 
 function isRoute(value: unknown): value is Route {
   return typeof value === 'object' && value !== null && 'config' in value && 'path' in value
@@ -23,6 +26,9 @@ export const routes: readonly Route[] = [
   cliAuth,
   boardKey,
   company,
+  member,
+  invite,
+  user,
   project,
   agent,
   run,

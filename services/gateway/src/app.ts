@@ -21,9 +21,11 @@ import { companyRoutes } from './company/company-routes.js'
 import type { GatewayConfig } from './config.js'
 import type { Deps } from './deps.js'
 import { healthRoutes } from './health/health-routes.js'
+import { inviteRoutes } from './invite/invite-routes.js'
 import { createBearerFailures } from './limit/bearer-failures.js'
 import { addLimits } from './limit/limit-plugin.js'
 import { createTrafficLimit } from './limit/traffic-limit.js'
+import { memberRoutes } from './member/member-routes.js'
 import { assetRoutes } from './page/page-assets.js'
 import { pageRoutes } from './page/page-routes.js'
 import { projectRoutes } from './project/project-routes.js'
@@ -33,6 +35,7 @@ import { createRunService } from './run/run-service.js'
 import { addRunTokens, type RunTokens } from './run/run-token.js'
 import { sessionRoutes } from './session/session-routes.js'
 import { trustProxyOption } from './trust-proxy.js'
+import { userRoutes } from './user/user-routes.js'
 import { resolveRoutes } from './vault/resolve-routes.js'
 import { vaultRoutes } from './vault/vault-routes.js'
 
@@ -87,6 +90,9 @@ export async function buildApp(deps: Deps): Promise<Server> {
   cliAuthRoutes(app, { cliAuth: deps.cliAuth, publicUrl: config.publicUrl })
   boardKeyRoutes(app, { keys: deps.boardKeys, paging })
   companyRoutes(app, { companies: deps.companies, deletion: deps.companyDeletion, paging })
+  memberRoutes(app, { members: deps.members, paging })
+  inviteRoutes(app, { invites: deps.invites, paging, publicUrl: config.publicUrl })
+  userRoutes(app, { users: deps.users, paging })
   projectRoutes(app, { projects: deps.projects, paging })
   agentRoutes(app, { agents: deps.agents, states: deps.agentStates, paging })
   agentSelfRoutes(app, { db })

@@ -31,7 +31,9 @@ import type { GatewayDatabase } from './database.js'
 import { loadGatewayKey } from './gateway-key.js'
 import { createHealthService, type HealthService } from './health/health-service.js'
 import { readCursorKey } from './health/health-store.js'
+import { createInviteService, type InviteService } from './invite/invite-service.js'
 import { openSharedLimits, type SharedLimits } from './limit/shared-limits.js'
+import { createMemberService, type MemberService } from './member/member-service.js'
 import { createMutate, type Mutate } from './outbox/mutation.js'
 import { outboxDelivery } from './outbox/outbox-delivery.js'
 import { createOutboxRelay, type OutboxRelay } from './outbox/outbox-relay.js'
@@ -42,6 +44,7 @@ import { openSessions } from './session/open-sessions.js'
 import { sessionSweepIntervalMs, sweepSessions } from './session/session-expiry.js'
 import type { SessionService } from './session/session-service.js'
 import { createSweeper, type Sweeper } from './sweeper.js'
+import { createUserService, type UserService } from './user/user-service.js'
 import { createForwardService, type ForwardService } from './vault/forward-service.js'
 import { openHopTls } from './vault/hop-tls.js'
 import { createResolveHop, type ResolveHop } from './vault/resolve-hop.js'
@@ -69,6 +72,9 @@ export interface Deps {
   readonly runExpiry: Sweeper
   readonly companies: CompanyService
   readonly companyDeletion: CompanyDeletion
+  readonly members: MemberService
+  readonly invites: InviteService
+  readonly users: UserService
   readonly projects: ProjectService
   readonly agents: AgentService
   readonly agentStates: AgentStates
@@ -161,6 +167,9 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
     runExpiry,
     companies: createCompanyService(db, mutate),
     companyDeletion: createCompanyDeletion(mutate, () => relay.flush()),
+    members: createMemberService(db, mutate),
+    invites: createInviteService(db, mutate, { localOperatorRules: config.mode === 'local_trusted' }),
+    users: createUserService(db, mutate),
     projects: createProjectService(db, mutate),
     agents: createAgentService(db, mutate, createAgentEnvironments(db, hop)),
     agentStates: createAgentStates(db, mutate),

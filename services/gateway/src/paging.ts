@@ -2,7 +2,7 @@ import { isUuid, limits } from '@paperclip/contracts'
 import { AppError, type CursorCodec, nextPageLink } from '@paperclip/server'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-/** Where a page starts and how long it is, for a list that is ordered by id, newest first. */
+/** Where a page starts and how long it is, for a list that is ordered by id, or by user id, newest first. */
 export interface PageRequest {
   rowsMax: number
   /** Rows before this id; undefined for the first page. */
@@ -12,7 +12,7 @@ export interface PageRequest {
 /** Turns a list's query into {@link PageRequest}, and its rows into a page with a `Link` to the next. */
 export interface Paging {
   read(request: FastifyRequest, of: string): PageRequest
-  send<T extends { id: string }>(
+  send<T extends { id: string } | { userId: string }>(
     request: FastifyRequest,
     reply: FastifyReply,
     page: { of: string; rowsMax: number; rows: T[] }
@@ -39,7 +39,7 @@ export function createPaging(cursors: CursorCodec): Paging {
       const page = rows.slice(0, rowsMax)
       const last = page.at(-1)
       if (rows.length > rowsMax && last !== undefined) {
-        const cursor = cursors.encode(scopeOf(request, of), last.id)
+        const cursor = cursors.encode(scopeOf(request, of), 'id' in last ? last.id : last.userId)
         const [path = ''] = request.url.split('?')
         reply.header('link', nextPageLink(path, request.query as PageQuery, cursor))
       }

@@ -76,6 +76,15 @@ export function requireBoard(actor: Actor): BoardActor {
   return actor
 }
 
+/**
+ * Refuses whoever may not give a role in a company, or take it: owners are made, changed and removed by owners alone.
+ * For actors that the route has let in as an admin of the company.
+ */
+export function requireGrantable(actor: Actor, companyId: string, role: CompanyRole): void {
+  if (role === 'owner' && roleIn(requireBoard(actor), companyId) !== 'owner')
+    throw new AppError('owner_required', { detail: 'Ask an owner of the company to do this.' })
+}
+
 function roleIn(actor: BoardActor, companyId: string): CompanyRole | undefined {
   return actor.isInstanceAdmin ? 'owner' : actor.memberships.get(companyId)
 }

@@ -7,7 +7,7 @@ import {
   getCliMe
 } from '@paperclip/contracts'
 import { mount, type Server } from '@paperclip/server'
-import type { FastifyRequest } from 'fastify'
+import { publicAddressOf } from '../public-address.js'
 import type { CliAuthService } from './cli-auth-service.js'
 
 interface CliAuthRoutesDeps {
@@ -25,7 +25,7 @@ export function cliAuthRoutes(app: Server, { cliAuth, publicUrl }: CliAuthRoutes
     handler: async (request, reply) => {
       const { id, token, boardApiToken, expiresAt } = await cliAuth.begin(request.body)
       const approvalPath = `/cli-auth/${id}?token=${token}`
-      const approvalUrl = new URL(approvalPath, publicUrl ?? originOf(request)).href
+      const approvalUrl = new URL(approvalPath, publicAddressOf(request, publicUrl)).href
       const pollPath = `/api${fillPath(getCliChallenge.path, { id })}`
       return reply.code(201).send({
         id,
@@ -52,9 +52,4 @@ export function cliAuthRoutes(app: Server, { cliAuth, publicUrl }: CliAuthRoutes
     handler: (request) => cliAuth.cancel(request.actor, { id: request.params.id, token: request.body.token })
   })
   app.route({ ...mount('/api', getCliMe), handler: (request) => cliAuth.me(request.actor) })
-}
-
-/** The address the CLI itself came by. The host rule has judged its name. */
-function originOf({ protocol, host }: FastifyRequest): string {
-  return `${protocol}://${host}`
 }

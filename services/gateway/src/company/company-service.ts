@@ -3,6 +3,7 @@ import type { Db, Tx } from '@paperclip/db'
 import { AppError } from '@paperclip/server'
 import type { Actor } from '../auth/actor.js'
 import type { GatewayDatabase } from '../database.js'
+import { addFounder } from '../member/member-service.js'
 import { activityOf } from '../outbox/activity.js'
 import type { Mutate } from '../outbox/mutation.js'
 import { insertOutbox } from '../outbox/outbox-store.js'
@@ -33,6 +34,7 @@ export function createCompanyService(db: Db<GatewayDatabase>, mutate: Mutate): C
       const company = { id: newId(), name: cleanName(name, '/name') }
       return await mutate(async (tx) => {
         const view = await insertCompany(tx, company)
+        const founded = await addFounder(tx, actor, view.id)
         await insertOutbox(tx, [
           activityOf(actor, {
             companyId: view.id,
@@ -40,7 +42,8 @@ export function createCompanyService(db: Db<GatewayDatabase>, mutate: Mutate): C
             entityType: 'company',
             entityId: view.id,
             metadata: { name: view.name }
-          })
+          }),
+          ...founded
         ])
         return view
       })

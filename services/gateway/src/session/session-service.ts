@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import {
   type ChangePassword,
   limits,
@@ -14,8 +13,10 @@ import type { Actor } from '../auth/actor.js'
 import type { SessionReader } from '../auth/authenticate.js'
 import { hasInstanceAdmin } from '../board-claim/board-claim-store.js'
 import type { GatewayDatabase } from '../database.js'
+import { findInvite } from '../invite/invite-store.js'
 import type { AccountLimit } from '../limit/account-limit.js'
 import type { HashGate } from '../limit/hash-gate.js'
+import { hashToken } from '../opaque-token.js'
 import type { Mutate } from '../outbox/mutation.js'
 import { cleanName } from '../text.js'
 import type { AuthEngine, Begun, Caller } from './auth-engine.js'
@@ -27,7 +28,6 @@ import {
   findEmail,
   findSignedIn,
   findSignedInByToken,
-  isInviteOpen,
   listSessionsOf,
   type SignedInRow
 } from './session-store.js'
@@ -175,8 +175,11 @@ function requireSession(actor: Actor): Session {
 /** It only looks: an invite is used up by accepting it, in one statement there. */
 async function requireOpenSignUp(db: Db<GatewayDatabase>, inviteToken: string | undefined): Promise<void> {
   if (!(await hasInstanceAdmin(db))) return
-  const isOpen = inviteToken !== undefined && (await isInviteOpen(db, hash('sha256', inviteToken, 'buffer')))
-  if (!isOpen)
+  const invite =
+    inviteToken === undefined
+      ? undefined
+      : await findInvite(db, hashToken(inviteToken), { localOperatorRules: false })
+  if (!invite?.isOpen)
     throw new AppError('invite_required', {
       detail: 'Ask an admin of your company for an invite that is open.'
     })

@@ -99,19 +99,6 @@ export async function findEmail(db: Db<GatewayDatabase>, userId: string): Promis
   return row?.email
 }
 
-/** Says whether an invite can still be accepted. Index: `token_hash`. */
-export async function isInviteOpen(db: Db<GatewayDatabase>, tokenHash: Buffer): Promise<boolean> {
-  const row = await db
-    .selectFrom('company_invites')
-    .select('id')
-    .where('token_hash', '=', tokenHash)
-    .where('accepted_at', 'is', null)
-    .where('revoked_at', 'is', null)
-    .where('expires_at', '>', sql<Date>`now()`)
-    .executeTakeFirst()
-  return row !== undefined
-}
-
 /** Clears away sessions and verifications that have expired, some at a time; rows in use are left for later. */
 export async function deleteExpired(tx: Tx<GatewayDatabase>, rowsMax: number): Promise<void> {
   for (const table of ['authSessions', 'authVerifications'] as const)
