@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Kysely, type MigrationProvider, Migrator, sql } from 'kysely'
 import pg from 'pg'
 import { connect } from './connect.js'
 import { parseDatabaseUrl } from './database-url.js'
 import { applyGrants, type Grants } from './grants.js'
 import { listMigrations, type MigrationFile, readMigration } from './migration-folder.js'
+import { isConnectionFailure } from './pg-errors.js'
 import {
   appliedMigrations,
   migrationLockTable,
@@ -25,6 +27,8 @@ export interface MigrateOptions {
   /** Exactly what the runtime role may do with every table of the schema. */
   readonly grants: Grants
   readonly logger?: { info(message: string): void }
+  /** How long to wait for a database that cannot be reached yet. */
+  readonly waitMsMax?: number
 }
 
 /** What a migration run did: the files it applied, and whether privileges now are exactly as declared. */
@@ -48,18 +52,21 @@ const runnerLockWaitMsMax = 300_000
 const statementTimeoutMs = 600_000
 const lockTimeoutMs = 30_000
 const connectionTimeoutMs = 10_000
+// Long enough for a database container to start beside us.
+const defaultWaitMsMax = 60_000
+const waitPollMs = 250
 
 /**
  * Brings one schema to the newest migration of its folder and sets its privileges; does nothing twice.
  *
  * All new files run in one transaction. Any number of runners may start at once: one works, the others
- * wait and find it done. Throws {@link MigrationError} when a file fails (nothing is kept),
- * `SchemaVersionError` when the database has migrations the folder does not know, and `GrantError`
- * when tables and declared grants differ.
+ * wait and find it done. Waits for a database that is still starting. Throws {@link MigrationError} when a
+ * file fails (nothing is kept), `SchemaVersionError` when the database cannot be reached or has migrations
+ * the folder does not know, and `GrantError` when tables and declared grants differ.
  */
 export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   const files = await listMigrations(options.folder)
-  const unlock = await lockRunners(options.url)
+  const unlock = await lockRunners(options)
   const { db, close } = connect<unknown>({
     url: options.url,
     schema: options.schema,
@@ -85,16 +92,11 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
 }
 
 // Held by a connection of its own, so that it spans schema, files and grants, and ends with the process.
-async function lockRunners(url: string): Promise<() => Promise<void>> {
-  const client = new pg.Client({
-    connectionString: parseDatabaseUrl(url).url,
-    application_name: 'migrate lock',
-    connectionTimeoutMillis: connectionTimeoutMs,
-    statement_timeout: runnerLockWaitMsMax,
-    keepAlive: true
-  })
-  client.on('error', () => {})
-  await client.connect()
+async function lockRunners({
+  url,
+  waitMsMax = defaultWaitMsMax
+}: MigrateOptions): Promise<() => Promise<void>> {
+  const client = await connectWithin(url, waitMsMax)
   try {
     await client.query('select pg_advisory_lock($1)', [runnerLockId])
   } catch (error) {
@@ -102,6 +104,31 @@ async function lockRunners(url: string): Promise<() => Promise<void>> {
     throw error
   }
   return () => client.end()
+}
+
+/** Only what time may cure is tried again: a refused password is final. */
+async function connectWithin(url: string, waitMsMax: number): Promise<pg.Client> {
+  const deadline = performance.now() + waitMsMax
+  for (;;) {
+    const client = new pg.Client({
+      connectionString: parseDatabaseUrl(url).url,
+      application_name: 'migrate lock',
+      connectionTimeoutMillis: connectionTimeoutMs,
+      statement_timeout: runnerLockWaitMsMax,
+      keepAlive: true
+    })
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      return client
+    } catch (error) {
+      // Its socket may be gone already, and then this never settles.
+      void client.end().catch(() => {})
+      if (!isConnectionFailure(error)) throw error
+      if (performance.now() + waitPollMs > deadline) throw SchemaVersionError.unreachable(error)
+      await sleep(waitPollMs)
+    }
+  }
 }
 
 async function createSchema(db: Kysely<unknown>, schema: string): Promise<void> {

@@ -37,6 +37,13 @@ export class SchemaVersionError extends Error {
       `the database schema "${schema}" is newer than this program (it has ${names}): run a newer build`
     )
   }
+
+  /** Nothing answers where the database should be, or it turns us away. */
+  static unreachable(cause: unknown): SchemaVersionError {
+    const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : ''
+    const what = isConnectionFailure(cause) ? 'cannot be reached' : 'refused the connection'
+    return new SchemaVersionError('database_unreachable', `the database ${what}${code}`, { cause })
+  }
 }
 
 // Long enough for a database container to start and a migration to run beside us.
@@ -94,9 +101,7 @@ function toProblem(error: unknown, schema: string): SchemaVersionError {
     const message = `the database schema "${schema}" may not be read by this role: run the migration`
     return new SchemaVersionError('schema_older', message, { cause: error })
   }
-  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
-  const what = isConnectionFailure(error) ? 'cannot be reached' : 'refused the connection'
-  return new SchemaVersionError('database_unreachable', `the database ${what}${code}`, { cause: error })
+  return SchemaVersionError.unreachable(error)
 }
 
 // 42P01 undefined_table, 3F000 invalid_schema_name.

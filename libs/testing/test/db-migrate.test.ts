@@ -1,7 +1,8 @@
+import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expectSchemaVersion, listMigrations, migrate, type TableVerb } from '@paperclip/db'
-import { faultProxy, testDatabase } from '@paperclip/testing'
+import { eventually, faultProxy, testDatabase } from '@paperclip/testing'
 import pg from 'pg'
 import t from 'tap'
 import { connected, folderOf } from './db-fixture.js'
@@ -149,6 +150,25 @@ t.test('a folder that holds anything but numbered migrations is refused', async 
   }
   const twice = await folderOf(t, { ...firstFiles, '0002_again.sql': '' })
   await t.rejects(listMigrations(twice), { message: /two migrations have the number/ })
+})
+
+t.test('a migration waits for a database that is still starting, and for no refusal', async (t) => {
+  const proxy = await faultProxy(t, { target: database.adminUrl })
+  proxy.set('reset')
+  const late = { ...migration, url: proxy.through(url) }
+  const unreachable = { code: 'database_unreachable', message: /^the database cannot be reached/ }
+  await t.rejects(migrate({ ...late, waitMsMax: 300 }), unreachable)
+  const before = proxy.connections()
+  const waiting = migrate({ ...late, waitMsMax: 20_000 })
+  await eventually(() => assert.ok(proxy.connections() > before + 1))
+  proxy.set('pass')
+  t.match(await waiting, { applied: [], grants: 'applied' })
+
+  const wrong = new URL(url)
+  wrong.password = 'wrong'
+  const asked = proxy.connections()
+  await t.rejects(migrate({ ...migration, url: proxy.through(wrong.href) }), { code: '28P01' })
+  t.equal(proxy.connections(), asked + 1, 'a wrong password is not tried again')
 })
 
 t.test('a service waits for the schema it needs, as the runtime role', async (t) => {
