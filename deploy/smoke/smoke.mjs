@@ -1,0 +1,120 @@
+/**
+ * One stage of deploy/compose-smoke.sh: `first` claims a new instance and does the main job, `again` finds its data
+ * after a restart, `tls` does both behind Caddy. Reads SMOKE_URL, SMOKE_STATE (a private file that carries what later
+ * stages need), SMOKE_CLAIM (stage `first`), SMOKE_CA and SMOKE_HTTP_URL (stage `tls`).
+ */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openSession } from './http-session.mjs'
+import { doMainJob, runOnce } from './main-job.mjs'
+
+const readySecondsMax = 120
+const stages = { first, again, tls }
+
+const stage = stages[process.argv[2] ?? '']
+if (stage === undefined) throw new Error('usage: node deploy/smoke/smoke.mjs first|again|tls')
+await stage()
+
+async function first() {
+  const session = await openWhenReady()
+  await expectHealth(session, 'bootstrap_pending')
+  const { pathname, searchParams } = new URL(setting('SMOKE_CLAIM'))
+  const code = searchParams.get('code') ?? ''
+  const claim = `/api${pathname}`
+  const found = (await session.send('GET', `${claim}?code=${encodeURIComponent(code)}`)).json
+  assert.equal(found.status, 'available')
+  const person = { email: 'operator@example.com', password: randomBytes(18).toString('base64url') }
+  await session.send('POST', '/api/auth/sign-up/email', { body: { name: 'Operator', ...person } })
+  await session.send('POST', `${claim}/claim`, { body: { code } })
+  await session.send('POST', `${claim}/claim`, { body: { code: 'wrong' }, status: 404 })
+  await expectHealth(session, 'ready')
+  say('signed up and claimed the instance with the address in the log')
+  const key = await makeBoardKey(session)
+  const job = await doMainJob(session, { token: key, name: 'Acme' })
+  say('board key, company, agent, secret, environment, run: the run got the value')
+  writeState({ person, key, job })
+}
+
+async function again() {
+  const { person, key, job } = readState()
+  const session = await openWhenReady()
+  await expectHealth(session, 'ready')
+  await session.send('POST', '/api/auth/sign-in/email', { body: person })
+  const companies = (await session.send('GET', '/api/companies')).json
+  assert.deepEqual(
+    companies.map(({ id }) => id),
+    [job.companyId]
+  )
+  await runOnce(session, { token: key, job })
+  say('signed in; company, board key and secret are as before, and a run gets the value')
+}
+
+async function tls() {
+  const { person, key, job } = readState()
+  const session = await openWhenReady({ ca: readFileSync(setting('SMOKE_CA'), 'utf8') })
+  const { headers } = await session.send('POST', '/api/auth/sign-in/email', { body: person })
+  const cookies = session.setCookies()
+  assert.ok(cookies.length > 0, 'sign-in sets a cookie')
+  for (const cookie of cookies) {
+    assert.match(cookie, /^__Host-/, 'the cookie is bound to this host')
+    for (const part of [/; *Secure/i, /; *HttpOnly/i, /; *Path=\/(;|$)/i]) assert.match(cookie, part)
+    assert.doesNotMatch(cookie, /; *Domain=/i)
+  }
+  assert.match(String(headers['strict-transport-security']), /max-age=\d{7,}/)
+  const plain = openSession({ origin: setting('SMOKE_HTTP_URL') })
+  const redirect = await plain.send('GET', '/', { status: 308 })
+  assert.ok(String(redirect.headers.location).startsWith('https://'))
+  say('https with a certificate of its authority, __Host- cookie, HSTS, http is sent to https')
+  await runOnce(session, { token: key, job })
+  await doMainJob(session, { token: await makeBoardKey(session), name: 'Beyond' })
+  say('the data of before, and the whole main job with a new board key')
+}
+
+/** @param {{ ca?: string }} [options] */
+async function openWhenReady({ ca } = {}) {
+  const session = openSession({ origin: setting('SMOKE_URL'), ca })
+  const deadline = performance.now() + readySecondsMax * 1_000
+  for (;;) {
+    try {
+      const { json } = await session.send('GET', '/api/health')
+      if (json.status === 'ok') return session
+      throw new Error(`the instance is ${json.status}`)
+    } catch (error) {
+      if (performance.now() > deadline) throw error
+      await sleep(500)
+    }
+  }
+}
+
+async function expectHealth(session, bootstrapStatus) {
+  const { json } = await session.send('GET', '/api/health')
+  assert.equal(json.deploymentMode, 'authenticated')
+  assert.equal(json.bootstrapStatus, bootstrapStatus)
+}
+
+async function makeBoardKey(session) {
+  const body = { name: 'smoke' }
+  const { json } = await session.send('POST', '/api/board-api-keys', { body, status: 201 })
+  assert.ok(/^paperclip_board_[A-Za-z0-9_-]{43}$/.test(json.token), 'a board key has its form')
+  return json.token
+}
+
+function readState() {
+  return JSON.parse(readFileSync(setting('SMOKE_STATE'), 'utf8'))
+}
+
+function writeState(state) {
+  writeFileSync(setting('SMOKE_STATE'), JSON.stringify(state), { mode: 0o600 })
+}
+
+function setting(name) {
+  const value = process.env[name]
+  if (!value) throw new Error(`${name} is not set`)
+  return value
+}
+
+function say(line) {
+  process.stdout.write(`   ${line}\n`)
+}
