@@ -61,7 +61,7 @@ t.test('doctor checks in order, names what is down, and shows no secret', async 
   t.equal(code, 1)
   const { checks } = JSON.parse(stdout) as { checks: { id: string; status: string }[] }
   const order = ['config', 'deployment_mode', 'auth', 'deployment_secrets', 'database', 'secrets_service']
-  order.push('secret_provider', 'strict_mode', 'gateway', 'ports', 'versions')
+  order.push('private_hop', 'secret_provider', 'strict_mode', 'gateway', 'ports', 'versions')
   t.same(
     checks.map((check) => check.id),
     order

@@ -3,7 +3,7 @@ import { type EnvEntries, type Runtime, readEnvFile, readRuntime } from '@paperc
 import { isAlive } from '../api-address.js'
 import type { CliIo } from '../cli-io.js'
 import { type LaunchSettings, present, readLaunchSettings } from '../launcher/launch-settings.js'
-import { secretsUrl } from '../launcher/service-environment.js'
+import { serviceUrl } from '../launcher/service-environment.js'
 
 /** What all checks look at: settings, generated variables, and what runs. */
 export interface DoctorContext {
@@ -19,14 +19,15 @@ export interface DoctorContext {
 /** Reads it. Throws the error of whatever cannot be read. */
 export async function readDoctorContext(io: CliIo): Promise<DoctorContext> {
   const settings = await readLaunchSettings(io.env)
-  const { paths, gateway, secrets } = settings
+  const { paths } = settings
   const generated = await readEnvFile(paths.env)
   const found = await readRuntime(paths)
   const runtime = found !== undefined && isAlive(found.launcherPid) ? found : null
   return {
     ...{ io, settings, generated, runtime },
-    gatewayUrl: present(io.env.PAPERCLIP_API_URL) ?? runtime?.gateway.url ?? secretsUrl(gateway),
-    secretsUrl: present(io.env.PAPERCLIP_SECRETS_URL) ?? runtime?.secrets.url ?? secretsUrl(secrets)
+    gatewayUrl: present(io.env.PAPERCLIP_API_URL) ?? runtime?.gateway.url ?? serviceUrl('gateway', settings),
+    secretsUrl:
+      present(io.env.PAPERCLIP_SECRETS_URL) ?? runtime?.secrets.url ?? serviceUrl('secrets', settings)
   }
 }
 

@@ -3,6 +3,7 @@ import { prepareInstance } from '../launcher/prepare-instance.js'
 import { checkAuthReadiness, checkConfig, checkDeploymentMode } from './configuration-checks.js'
 import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
 import { type DoctorContext, readDoctorContext } from './doctor-context.js'
+import { checkPrivateHop } from './hop-check.js'
 import { checkDeploymentSecrets } from './key-checks.js'
 import { checkPorts, checkVersions } from './machine-checks.js'
 import {
@@ -45,6 +46,7 @@ export async function runChecks(io: CliIo): Promise<CheckResult[]> {
     await checkDeploymentSecrets(context),
     database,
     secrets.result,
+    checkPrivateHop(context),
     checkProvider(secrets.health),
     checkStrictMode(context, secrets.health),
     gateway.result,

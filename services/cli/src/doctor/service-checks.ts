@@ -6,6 +6,7 @@ import { describeAddress, withClient, withCredentials } from '../launcher/databa
 import { present } from '../launcher/launch-settings.js'
 import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
 import type { DoctorContext } from './doctor-context.js'
+import { doctorTls, hopAddressFault } from './hop-check.js'
 
 const serverVersionMin = 150_000
 
@@ -58,10 +59,13 @@ export async function askSecretsService(
 ): Promise<{ result: CheckResult; health: SecretsHealth | null }> {
   const { pass, fail } = resultsOf('secrets_service')
   const { io, settings, secretsUrl: origin } = context
+  const addressFault = hopAddressFault(context)
+  if (addressFault !== null) return { result: fail(addressFault), health: null }
   try {
     const path = present(io.env.PAPERCLIP_GATEWAY_KEY_FILE) ?? settings.paths.gatewayKey
     const key = createSignerKey(path, { nowMs: Date.now, onReload: () => undefined })
-    const secrets = createSecretsClient({ origin, key, caller: 'gateway', deadlineMs: probeMsMax })
+    const tls = doctorTls(context)
+    const secrets = createSecretsClient({ origin, key, tls, caller: 'gateway', deadlineMs: probeMsMax })
     try {
       const health = await secrets.call(getSecretsHealth)
       return { result: pass(`${origin} answers signed requests`), health }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { findTlsFiles, type TlsFiles } from '@paperclip/client'
 import { type InstancePaths, instancePaths, readConfig } from '@paperclip/instance'
 import { LaunchError } from './launch-error.js'
 
@@ -19,6 +20,8 @@ export interface LaunchSettings {
   readonly deploymentMode: string
   readonly gateway: ListenAddress
   readonly secrets: ListenAddress
+  /** Mutual TLS between the services; null: plain http. */
+  readonly internalTls: TlsFiles | null
   /** Null: the embedded PostgreSQL. */
   readonly external: ExternalDatabase | null
   /** Who runs the embedded server when we are root. */
@@ -60,6 +63,7 @@ export async function readLaunchSettings(env: Environment): Promise<LaunchSettin
       host: present(env.PAPERCLIP_SECRETS_HOST) ?? loopback,
       port: readPort(env, 'PAPERCLIP_SECRETS_PORT') ?? config.secrets.port
     },
+    internalTls: readInternalTls(env),
     external: await readExternal(env),
     postgresUser: present(env.PAPERCLIP_POSTGRES_USER)
   }
@@ -69,6 +73,12 @@ export async function readLaunchSettings(env: Environment): Promise<LaunchSettin
     )
   }
   return settings
+}
+
+function readInternalTls(env: Environment): TlsFiles | null {
+  const { files, fault } = findTlsFiles(env)
+  if (fault !== null) throw new LaunchError(`${fault}.`)
+  return files
 }
 
 async function readExternal(env: Environment): Promise<ExternalDatabase | null> {

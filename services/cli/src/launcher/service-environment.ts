@@ -94,17 +94,19 @@ export function migrationEnvironment(
   }
 }
 
-/** Where the gateway finds the secrets service. */
-export function secretsUrl({ host, port }: ListenAddress): string {
+/** Where a service answers from this machine. */
+export function serviceUrl(service: ServiceName, settings: LaunchSettings): string {
+  const { host, port } = settings[service]
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+  const scheme = service === 'secrets' && settings.internalTls !== null ? 'https' : 'http'
+  return `${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
 function gatewayOnly({ env, settings, generated }: EnvironmentSources): Record<string, string> {
   return {
     PORT: String(settings.gateway.port),
     HOST: settings.gateway.host,
-    PAPERCLIP_SECRETS_URL: present(env.PAPERCLIP_SECRETS_URL) ?? secretsUrl(settings.secrets),
+    PAPERCLIP_SECRETS_URL: present(env.PAPERCLIP_SECRETS_URL) ?? serviceUrl('secrets', settings),
     PAPERCLIP_GATEWAY_KEY_FILE: present(env.PAPERCLIP_GATEWAY_KEY_FILE) ?? settings.paths.gatewayKey,
     ...secretVariable('BETTER_AUTH_SECRET', env, generated),
     ...secretVariable('PAPERCLIP_AGENT_JWT_SECRET', env, generated),

@@ -1,5 +1,7 @@
-import { get } from 'node:http'
+import { get, type IncomingMessage } from 'node:http'
+import { get as getSecurely } from 'node:https'
 import { setTimeout as delay } from 'node:timers/promises'
+import { loadTlsIdentity, type TlsFiles } from '@paperclip/client'
 import type { ChildLog } from './child-log.js'
 import type { Child } from './child-process.js'
 import type { ServiceName } from './database-roles.js'
@@ -18,10 +20,10 @@ const ok = 200
  */
 export async function waitForReady(
   service: ServiceName,
-  { child, url, log }: { child: Child; url: string; log: ChildLog }
+  { child, url, tls, log }: { child: Child; url: string; tls: TlsFiles | null; log: ChildLog }
 ): Promise<void> {
   const deadline = performance.now() + readyMsMax
-  while (!(await isReady(url))) {
+  while (!(await isReady(url, tls))) {
     if (child.hasExited()) throw await endedEarly(service, log)
     if (performance.now() > deadline) {
       throw new LaunchError(
@@ -42,13 +44,31 @@ export async function endedEarly(what: string, log: ChildLog): Promise<LaunchErr
   )
 }
 
-async function isReady(url: string): Promise<boolean> {
+async function isReady(url: string, tls: TlsFiles | null): Promise<boolean> {
   return await new Promise((resolve) => {
-    const request = get(`${url}/readyz`, { agent: false, timeout: probeMsMax }, (response) => {
+    const options = { agent: false, timeout: probeMsMax }
+    const onResponse = (response: IncomingMessage) => {
       response.resume()
       resolve(response.statusCode === ok)
-    })
-    request.once('timeout', () => request.destroy())
-    request.once('error', () => resolve(false))
+    }
+    try {
+      const request = url.startsWith('https:')
+        ? getSecurely(`${url}/readyz`, { ...options, ...tlsOptions(tls) }, onResponse)
+        : get(`${url}/readyz`, options, onResponse)
+      request.once('timeout', () => request.destroy())
+      request.once('error', () => resolve(false))
+    } catch {
+      // Certificates that cannot be used: the service itself ends with a sentence about them.
+      resolve(false)
+    }
   })
+}
+
+/** Our authorities, whatever the name: it listens here, and nothing is sent to it. */
+function tlsOptions(tls: TlsFiles | null) {
+  if (tls === null) return {}
+  return {
+    ...loadTlsIdentity(tls, { nowMs: Date.now() }).clientOptions(),
+    checkServerIdentity: () => undefined
+  }
 }

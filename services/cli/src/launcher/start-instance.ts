@@ -9,8 +9,8 @@ import { findMasterKeyNeed } from './master-key-need.js'
 import { type Databases, openDatabases } from './open-database.js'
 import { requireFreePort } from './port-check.js'
 import { requirePrograms } from './programs.js'
-import { bringsMasterKey, type EnvironmentSources } from './service-environment.js'
-import { migrateServices, serviceUrl, startServices } from './start-services.js'
+import { bringsMasterKey, type EnvironmentSources, serviceUrl } from './service-environment.js'
+import { migrateServices, startServices } from './start-services.js'
 
 /** What an operator must know about a running instance. */
 export interface StartedInstance {
@@ -58,7 +58,7 @@ async function startPrograms(context: LaunchContext, sources: EnvironmentSources
   await recordRuntime(context, sources)
   const data = context.server?.dataDir ?? describeAddress(databases.secrets.url)
   return {
-    url: present(context.env.PAPERCLIP_PUBLIC_URL) ?? serviceUrl('gateway', sources),
+    url: present(context.env.PAPERCLIP_PUBLIC_URL) ?? serviceUrl('gateway', settings),
     paths: settings.paths,
     data
   }
@@ -74,7 +74,7 @@ async function recordRuntime(context: LaunchContext, sources: EnvironmentSources
   const describe = (service: 'gateway' | 'secrets') => ({
     pid: children[service]?.pid ?? null,
     port: settings[service].port,
-    url: serviceUrl(service, sources)
+    url: serviceUrl(service, settings)
   })
   await context.saveRuntime(() => ({
     version: 1,

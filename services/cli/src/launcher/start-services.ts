@@ -6,8 +6,8 @@ import type { LaunchContext, RunningService } from './launch-context.js'
 import {
   type EnvironmentSources,
   migrationEnvironment,
-  secretsUrl,
-  serviceEnvironment
+  serviceEnvironment,
+  serviceUrl
 } from './service-environment.js'
 import { endedEarly, waitForReady } from './service-ready.js'
 import { supervise } from './supervise.js'
@@ -39,11 +39,6 @@ export async function startServices(context: LaunchContext, sources: Environment
   await Promise.all(names.map(async (service) => await startService(context, service, sources)))
 }
 
-/** Where a service answers from this machine. */
-export function serviceUrl(service: ServiceName, { settings }: EnvironmentSources): string {
-  return secretsUrl(settings[service])
-}
-
 async function startService(
   context: LaunchContext,
   service: ServiceName,
@@ -57,7 +52,9 @@ async function startService(
   }
   const child = start()
   context.children[service] = child
-  await waitForReady(service, { child, url: serviceUrl(service, sources), log })
+  const { settings } = sources
+  const tls = settings.internalTls
+  await waitForReady(service, { child, url: serviceUrl(service, settings), tls, log })
   context.ensureNotStopping()
   context.services[service] = supervise<RunningService>({
     first: toRunning(child),
