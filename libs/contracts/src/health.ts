@@ -110,3 +110,13 @@ export const getOpenApi = defineRoute({
   auth: { actors: ['anon', 'board', 'agent_key', 'run'] },
   schema: { response: { 200: Type.Unknown() } }
 })
+
+export const getApiDocs = defineRoute({
+  operationId: 'getApiDocs',
+  summary: 'The same document as a page to read.',
+  method: 'GET',
+  path: '/docs',
+  auth: { actors: ['anon', 'board', 'agent_key', 'run'] },
+  mediaType: 'text/html',
+  schema: { response: { 200: Type.String() } }
+})

@@ -13,27 +13,47 @@ import type { Route } from './route.js'
 import * as run from './run.js'
 import * as runtime from './runtime.js'
 import * as secret from './secret.js'
+import * as session from './session.js'
 import * as user from './user.js'
 
 function isRoute(value: unknown): value is Route {
   return typeof value === 'object' && value !== null && 'config' in value && 'path' in value
 }
 
+/** Every noun with its routes, in the order in which one reads about them. */
+const nouns: readonly (readonly [title: string, contracts: object])[] = [
+  ['Health and identity', health],
+  ['First admin', boardClaim],
+  ['Sign-in of the CLI', cliAuth],
+  ['Board keys', boardKey],
+  ['Companies', company],
+  ['Members', member],
+  ['Invites', invite],
+  ['Users of the instance', user],
+  ['Projects', project],
+  ['Agents and their keys', agent],
+  ['Runs', run],
+  ['Secrets', secret],
+  ['Environments', environment],
+  ['Runtime', runtime],
+  ['Audit', audit]
+]
+
+const contractsOf = (noun: object): readonly Route[] => Object.values(noun).filter(isRoute)
+
 /** Every route of both services, for the API document, the forwarder and the tests that walk them all. */
-export const routes: readonly Route[] = [
-  health,
-  boardClaim,
-  cliAuth,
-  boardKey,
-  company,
-  member,
-  invite,
-  user,
-  project,
-  agent,
-  run,
-  secret,
-  environment,
-  runtime,
-  audit
-].flatMap((noun) => Object.values(noun).filter(isRoute))
+export const routes: readonly Route[] = nouns.flatMap(([, noun]) => contractsOf(noun))
+
+/** Routes that exist where people sign in: in authenticated mode, besides {@link routes}. */
+export const sessionContracts: readonly Route[] = contractsOf(session)
+
+const titles = new Map(
+  [...nouns, ['Sign-up, sign-in and sessions', session] as const].flatMap(([title, noun]) =>
+    contractsOf(noun).map((route) => [route, title] as const)
+  )
+)
+
+/** What the noun of a route is called in the API document. */
+export function nounOf(route: Route): string {
+  return titles.get(route) ?? 'Other'
+}

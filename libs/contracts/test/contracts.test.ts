@@ -1,15 +1,6 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import {
-  fillPath,
-  isProblemCode,
-  openApiDocument,
-  problemOf,
-  problems,
-  type Route,
-  rateLimits,
-  routes
-} from '../src/index.js'
+import { fillPath, isProblemCode, problemOf, problems, type Route, rateLimits, routes } from '../src/index.js'
 
 interface Schema {
   type?: string
@@ -26,14 +17,6 @@ interface Schema {
   maxProperties?: number
   minimum?: number
   maximum?: number
-}
-
-interface Operation {
-  operationId: string
-  'x-actors': string[]
-  'x-rate-limit'?: object
-  requestBody?: { required: boolean }
-  responses: Record<string, { content?: Record<string, object> }>
 }
 
 /** Names every place of a request schema that lets in more than it should. */
@@ -172,24 +155,6 @@ t.test('the README lists every problem with its status, and no other', async (t)
   )
   const table = Object.entries(problems).map(([code, { status }]) => `${status} ${code}`)
   t.strictSame(listed.sort(), table.sort())
-})
-
-t.test('the API document holds every public operation once, with its actors and problems', async (t) => {
-  const open = routes.filter(({ config }) => config.visibility === 'public')
-  const document = openApiDocument(open, { title: 'T', version: '1', prefix: '/api' }) as {
-    paths: Record<string, Record<string, Operation>>
-  }
-  const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods))
-  t.strictSame(operations.map(({ operationId }) => operationId).sort(), open.map(nameOf).sort())
-  t.ok(Object.keys(document.paths).every((path) => path.startsWith('/api/') && !path.includes(':')))
-  const operation = (name: string) => operations.find(({ operationId }) => operationId === name)
-  const mediaTypes = (name: string) => Object.keys(operation(name)?.responses['200']?.content ?? {})
-  t.strictSame(mediaTypes('exportActivityCsv'), ['text/csv'])
-  t.strictSame(mediaTypes('listActivity'), ['application/json'])
-  t.equal(operation('createCompany')?.requestBody?.required, true)
-  t.strictSame(operation('createAgentKey')?.['x-rate-limit'], rateLimits.keyCreation)
-  t.equal(operation('updateCompany')?.requestBody?.required, true, 'at least one member')
-  t.equal(operation('renewRun')?.requestBody?.required, false, 'all members are optional')
 })
 
 t.test('a path is filled with encoded parameters, all of them', async (t) => {

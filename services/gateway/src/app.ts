@@ -84,7 +84,11 @@ export async function buildApp(deps: Deps): Promise<Server> {
   })
   addProbes(app, deps.health.checkReady)
 
-  healthRoutes(app, { health: deps.health, version: deps.version })
+  healthRoutes(app, {
+    health: deps.health,
+    version: deps.version,
+    sessionCookie: deps.sessions?.cookie.name ?? null
+  })
   if (deps.sessions !== null) sessionRoutes(app, { sessions: deps.sessions, origins })
   boardClaimRoutes(app, { claims: deps.boardClaims })
   cliAuthRoutes(app, { cliAuth: deps.cliAuth, publicUrl: config.publicUrl })

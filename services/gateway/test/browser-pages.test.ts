@@ -102,6 +102,36 @@ t.test(
   }
 )
 
+t.test(
+  'the API can be read without a script, in both modes: every operation and problem has its place',
+  async (t) => {
+    for (const each of [gateway, local]) {
+      const { status, headers, text } = await each.call('GET', '/api/docs')
+      t.equal(status, 200)
+      t.match(headers, {
+        'content-type': 'text/html; charset=utf-8',
+        'content-security-policy':
+          "default-src 'none';style-src 'self';img-src 'self';form-action 'none';base-uri 'none';frame-ancestors 'none'"
+      })
+      t.notMatch(text, /<script|<style|style=|\son\w+=|undefined|\[object/)
+      const { json } = await each.call('GET', '/api/openapi.json')
+      const ids = [...text.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id)
+      t.equal(new Set(ids).size, ids.length, 'no two have one anchor')
+      const { paths } = json as unknown as { paths: Record<string, Record<string, { operationId: string }>> }
+      const operations = Object.values(paths).flatMap((methods) => Object.values(methods))
+      t.ok(operations.length > 40)
+      for (const { operationId } of operations) t.ok(ids.includes(operationId), operationId)
+      for (const [, target] of text.matchAll(/href="#([^"]+)"/g)) t.ok(ids.includes(target), `#${target}`)
+      for (const tag of ['article', 'section', 'table', 'pre', 'dl', 'p', 'tr', 'td', 'th', 'code', 'a'])
+        t.equal(
+          text.split(`<${tag}>`).length + text.split(`<${tag} `).length,
+          text.split(`</${tag}>`).length + 1,
+          tag
+        )
+    }
+  }
+)
+
 t.test('whoever is not signed in is sent to sign in; no page does anything by being opened', async (t) => {
   t.match(await gateway.call('GET', '/'), { status: 303, headers: { location: '/sign-in' } })
   for (const path of pages.filter((each) => !each.includes('?')))
