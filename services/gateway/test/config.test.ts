@@ -257,9 +257,10 @@ t.test(
 t.test('a key file that cannot be used, or holds another secret, stops the start', async (t) => {
   const gatewayKeyFile = join(t.testdir(), 'key.json')
   const logger = { info() {}, error() {} } as never
-  const load = (secret: string) => {
+  const load = (secret: string, more: Record<string, string> = {}) => {
     const { config, secrets } = loadConfig({
       ...base,
+      ...more,
       PAPERCLIP_GATEWAY_KEY_FILE: gatewayKeyFile,
       PAPERCLIP_AGENT_JWT_SECRET: secret
     })
@@ -269,5 +270,7 @@ t.test('a key file that cannot be used, or holds another secret, stops the start
   const secret = randomBytes(32).toString('base64url')
   await writeFile(gatewayKeyFile, JSON.stringify({ id: 'gateway', secret }))
   t.throws(load(secret), { name: 'ConfigError', message: /must differ/ })
+  const sessions = load(strong, { ...authenticated, BETTER_AUTH_SECRET: secret })
+  t.throws(sessions, { name: 'ConfigError', message: /BETTER_AUTH_SECRET must differ/ })
   t.equal(load(strong)().current().id, 'gateway')
 })

@@ -346,13 +346,16 @@ t.test(
   }
 )
 
-t.test('a flood of sign-ins waits in a short line, and whoever finds it full is told to come again', async (t) => {
-  const body = () => ({ email: `${newId()}@example.com`, password: '0123456789' })
-  const replies = await Promise.all(Array.from({ length: 80 }, () => signInAs(body())))
-  const statuses = new Set(replies.map(({ status }) => status))
-  t.same([...statuses].sort(), [401, 429])
-  t.equal((await gateway.call('GET', '/api/health')).status, 200)
-})
+t.test(
+  'a flood of sign-ins waits in a short line, and whoever finds it full is told to come again',
+  async (t) => {
+    const body = () => ({ email: `${newId()}@example.com`, password: '0123456789' })
+    const replies = await Promise.all(Array.from({ length: 80 }, () => signInAs(body())))
+    const statuses = new Set(replies.map(({ status }) => status))
+    t.same([...statuses].sort(), [401, 429])
+    t.equal((await gateway.call('GET', '/api/health')).status, 200)
+  }
+)
 
 t.test(
   'without a cookie of ours nothing is asked; with one, a database that hangs is 503 in time',
