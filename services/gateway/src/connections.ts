@@ -19,6 +19,8 @@ const poolMax = 16
 const lookupPoolMax = 6
 /** Sessions are read before requests, and no flood of sign-ins may take what the others work with. */
 const sessionPoolMax = 8
+/** A sign-in sends several statements, one after the other; a burst of them must queue for a moment. */
+const sessionConnectionTimeoutMs = 2_000
 const limits = {
   statementTimeoutMs: 5_000,
   lockTimeoutMs: 2_000,
@@ -77,6 +79,7 @@ export async function openDatabases({
   const session = connect<GatewayDatabase>({
     ...common,
     ...lookupLimits,
+    connectionTimeoutMs: sessionConnectionTimeoutMs,
     applicationName: 'paperclip gateway sessions',
     poolMax: sessionPoolMax,
     settings: { [authorSetting]: 'self' }

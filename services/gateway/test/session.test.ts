@@ -1,9 +1,23 @@
 import { hash, randomBytes } from 'node:crypto'
-import { newId, type SessionView, type SignedIn } from '@paperclip/contracts'
+import {
+  changePassword,
+  getSession,
+  listSessions,
+  newId,
+  revokeOtherSessions,
+  revokeSession,
+  revokeSessions,
+  type SessionView,
+  type SignedIn,
+  signIn as signInRoute,
+  signOut,
+  signUp as signUpRoute
+} from '@paperclip/contracts'
 import { eventually } from '@paperclip/testing'
 import t from 'tap'
 import {
   addCompany,
+  addMember,
   asSession,
   authenticatedInstallation,
   cookieOf,
@@ -22,6 +36,10 @@ const installation = await authenticatedInstallation(t)
 const { gateway, admin, secrets, log, sessionSecret } = installation
 const other = await installation.start()
 
+const contracts = [
+  signUpRoute, signInRoute, signOut, getSession, changePassword, listSessions, revokeSession, revokeSessions,
+  revokeOtherSessions
+] // biome-ignore format: a list
 const newPassword = () => randomBytes(12).toString('base64url')
 const me = ({ cookie }: { cookie: string }, at = gateway) =>
   at.call('GET', '/api/me', { headers: { cookie } })
@@ -238,6 +256,34 @@ t.test('a bearer is somebody else: it neither signs out nor sees the sessions of
   for (const path of ['sign-out', 'revoke-sessions', 'revoke-other-sessions'])
     t.equal((await gateway.call('POST', `/api/auth/${path}`, { headers })).status, 401, path)
   t.equal((await gateway.call('GET', '/api/auth/list-sessions', { headers })).status, 401)
+  t.equal((await me(person)).status, 200)
+})
+
+t.test('these routes are for people with a session and for nobody: no key may use them', async (t) => {
+  const person = await signUp(gateway)
+  const companyId = await addCompany(admin)
+  await addMember(admin, companyId, person.userId, 'operator')
+  const headers = asSession(gateway, person)
+  const make = (path: string, name: string) => gateway.call('POST', path, { body: { name }, headers })
+  const agent = await make(`/api/companies/${companyId}/agents`, 'Bot')
+  const keys = [
+    await make('/api/board-api-keys', 'cli'),
+    await make(`/api/agents/${agent.json.id}/keys`, 'key')
+  ]
+  const strangersMay = new Set<string>(
+    [signUpRoute, signInRoute, signOut, getSession].map(({ path }) => path)
+  )
+  for (const { method, path, config } of contracts) {
+    for (const { json } of keys)
+      t.match(
+        await gateway.call(method, `/api${path}`, { token: json.token, headers: fromAnywhere() }),
+        { status: 403, json: { code: 'forbidden' } },
+        `${config.operationId} with ${json.token.slice(0, 15)}`
+      )
+    const stranger = await gateway.call(method, `/api${path}`, { headers: fromAnywhere() })
+    if (strangersMay.has(path)) t.not(stranger.status, 401, path)
+    else t.match(stranger, { status: 401, json: { code: 'unauthenticated' } }, path)
+  }
   t.equal((await me(person)).status, 200)
 })
 

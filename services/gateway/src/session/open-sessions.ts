@@ -23,13 +23,18 @@ interface OpenOptions {
 /** Requests to Better Auth never leave the process; without a public URL any address will do for them. */
 const innerUrl = 'http://localhost'
 
+/** Two of the four threads that also serve files and name look-ups. */
+const hashesRunningMax = 2
+/** Behind sixteen others one waits about a second. */
+const hashesWaitingMax = 16
+
 /** Puts together what sessions rest on; null where there is no secret to sign them with, in local_trusted. */
 export function openSessions(options: OpenOptions): SessionService | null {
   const { config, secrets, databases, limits, logger } = options
   if (config.mode === 'local_trusted' || secrets.betterAuthSecret === null) return null
   const cookie = sessionCookieFor(config.publicUrl)
   const baseUrl = config.publicUrl ?? innerUrl
-  const hashGate = createHashGate()
+  const hashGate = createHashGate({ runningMax: hashesRunningMax, waitingMax: hashesWaitingMax })
   const auth = createBetterAuth({
     db: databases.session.db,
     secret: secrets.betterAuthSecret,
@@ -45,6 +50,7 @@ export function openSessions(options: OpenOptions): SessionService | null {
     engine: createAuthEngine({ auth, baseUrl, cookie }),
     cookie,
     accountLimit: createAccountLimit(limits.store),
-    hashGate
+    hashGate,
+    admission: createHashGate({ runningMax: hashesRunningMax + hashesWaitingMax, waitingMax: 0 })
   })
 }

@@ -56,8 +56,6 @@ export interface SessionService {
   /** Ends one of the caller's sessions. Throws `not_found`. */
   revoke(actor: Actor, sessionId: string): Promise<void>
   revokeAll(actor: Actor, options: { keepCurrent: boolean }): Promise<void>
-  /** Ends a user's sessions but one: what a change of their rights calls for. */
-  endOtherSessions(userId: string, exceptSessionId: string | null): Promise<void>
 }
 
 interface SessionServiceDeps {
@@ -69,11 +67,16 @@ interface SessionServiceDeps {
   cookie: SessionCookie
   accountLimit: AccountLimit
   hashGate: HashGate
+  /**
+   * Lets in as many as may hash or wait for it, and refuses the others before they cost anything: who is signed in
+   * already shares the database with them.
+   */
+  admission: HashGate
 }
 
 /** Makes the service. */
 export function createSessionService(deps: SessionServiceDeps): SessionService {
-  const { db, mutate, engine, cookie, accountLimit, hashGate } = deps
+  const { db, mutate, engine, cookie, accountLimit, hashGate, admission } = deps
 
   async function begun({ cookieValue, token }: Begun): Promise<BegunSession> {
     deps.relay.kick()
@@ -100,28 +103,31 @@ export function createSessionService(deps: SessionServiceDeps): SessionService {
       const value = cookie.read(header)
       return value === undefined ? null : await engine.findSession(value)
     },
-    async signUp({ name, email, password, inviteToken }, actor, caller) {
-      const body = { name: cleanName(name, '/name'), email, password }
-      await requireOpenSignUp(db, inviteToken)
-      await accountLimit.take({ email, address: caller.address })
-      const passwordHash = await hashGate.run(() => hashPassword(password))
-      const session = await engine.signUp(body, caller, passwordHash)
-      await endPresented(actor)
-      return await begun(session)
-    },
-    async signIn(input, actor, caller) {
-      await accountLimit.take({ email: input.email, address: caller.address })
-      const session = await engine.signIn(input, caller)
-      await endPresented(actor)
-      return await begun(session)
-    },
-    async changePassword(input, actor, caller) {
-      const { userId } = requireSession(actor)
-      const email = await findEmail(db, userId)
-      if (email === undefined) throw new AppError('unauthenticated')
-      await accountLimit.take({ email, address: caller.address })
-      return await begun(await engine.changePassword(input, caller))
-    },
+    signUp: ({ name, email, password, inviteToken }, actor, caller) =>
+      admission.run(async () => {
+        const body = { name: cleanName(name, '/name'), email, password }
+        await requireOpenSignUp(db, inviteToken)
+        await accountLimit.take({ email, address: caller.address })
+        const passwordHash = await hashGate.run(() => hashPassword(password))
+        const session = await engine.signUp(body, caller, passwordHash)
+        await endPresented(actor)
+        return await begun(session)
+      }),
+    signIn: (input, actor, caller) =>
+      admission.run(async () => {
+        await accountLimit.take({ email: input.email, address: caller.address })
+        const session = await engine.signIn(input, caller)
+        await endPresented(actor)
+        return await begun(session)
+      }),
+    changePassword: (input, actor, caller) =>
+      admission.run(async () => {
+        const { userId } = requireSession(actor)
+        const email = await findEmail(db, userId)
+        if (email === undefined) throw new AppError('unauthenticated')
+        await accountLimit.take({ email, address: caller.address })
+        return await begun(await engine.changePassword(input, caller))
+      }),
     async describe(actor) {
       const session = sessionOf(actor)
       const row = session && (await findSignedIn(db, session.sessionId))
@@ -148,9 +154,6 @@ export function createSessionService(deps: SessionServiceDeps): SessionService {
         await actAs(tx, userId)
         await deleteSessionsOf(tx, { userId, exceptSessionId: keepCurrent ? sessionId : null })
       })
-    },
-    async endOtherSessions(userId, exceptSessionId) {
-      await mutate((tx) => deleteSessionsOf(tx, { userId, exceptSessionId }))
     }
   }
 }
