@@ -1,4 +1,5 @@
 import { type CompanyRole, type InviteView, limits, newId } from '@paperclip/contracts'
+import { eventually, heldLock } from '@paperclip/testing'
 import t from 'tap'
 import { makeUserRow } from './fixtures/board-rows.js'
 import { agentBearers, type KeyPerson, keyPerson, recordOf } from './fixtures/key-people.js'
@@ -17,7 +18,7 @@ import type { Reply, TestGateway } from './fixtures/test-gateway.js'
 t.setTimeout(120_000)
 
 const installation = await authenticatedInstallation(t)
-const { gateway: one, admin: sql, secrets, log } = installation
+const { gateway: one, admin: sql, secrets, database, log } = installation
 const two = await installation.start()
 const on = (n: number) => (n % 2 === 0 ? one : two)
 // Before there is an instance admin: later on, signing up needs an invite.
@@ -232,7 +233,20 @@ t.test('a member who accepts again, or has too many memberships, leaves the invi
     [cleo.userId, limits.membershipsMax - rows[0].n]
   )
   const last = await Promise.all([0, 1, 2].map(async () => madeBy(root, (await owned()).companyId)))
-  const replies = await Promise.all(last.map(({ token }, n) => accept(token, cleo, on(n))))
+  // All have counted, or wait to, before the first of them goes on.
+  const held = await heldLock(t, {
+    url: database.adminUrl,
+    statement: 'select 1 from gateway.company_invites for update'
+  })
+  const accepting = last.map(({ token }, n) => accept(token, cleo, on(n)))
+  await eventually(async () => {
+    const { rows: waiting } = await sql.query(
+      'select 1 from pg_stat_activity where cardinality(pg_blocking_pids(pid)) > 0'
+    )
+    if (waiting.length < last.length) throw new Error('not all wait yet')
+  })
+  await held.release()
+  const replies = await Promise.all(accepting)
   t.same(replies.map(({ status }) => status).sort(), [200, 409, 409], 'the 200th place is given once')
   for (const [n, reply] of replies.entries()) {
     if (reply.status === 200) continue
