@@ -1,20 +1,16 @@
-import type { CliMe } from '@paperclip/contracts'
-import { CallError, call } from './api-call.js'
+import type { SignedIn } from '@paperclip/contracts'
+import { call } from './api-call.js'
 import { onPress, onSubmit, show, write } from './page-parts.js'
 
-/** Asks who is signed in; null: nobody. */
-export async function whoIsIn(): Promise<CliMe | null> {
-  try {
-    return await call<CliMe>('GET', '/api/cli-auth/me')
-  } catch (error) {
-    if (error instanceof CallError && error.status === 401) return null
-    throw error
-  }
+/** Asks who is signed in, by the cookie; null: nobody. */
+export async function whoIsIn(): Promise<SignedIn['user'] | null> {
+  const signedIn = await call<SignedIn | null>('GET', '/api/auth/get-session')
+  return signedIn?.user ?? null
 }
 
 /** How a person is called on the page. */
-export function nameOf({ user, userId }: CliMe): string {
-  return user === null ? userId : `${user.name} (${user.email})`
+export function nameOf({ name, email }: SignedIn['user']): string {
+  return `${name} (${email})`
 }
 
 /** Makes the sign-in form work. */

@@ -1,4 +1,4 @@
-import type { CompanyView } from '@paperclip/contracts'
+import type { CliMe, CompanyView } from '@paperclip/contracts'
 import { nameOf, signOut, whoIsIn } from './account.js'
 import { call } from './api-call.js'
 import { attempt, onPress, part, show, write } from './page-parts.js'
@@ -12,12 +12,13 @@ onPress('sign-out', async () => {
 })
 
 await attempt(async () => {
-  const me = await whoIsIn()
-  if (me === null) {
+  const user = await whoIsIn()
+  if (user === null) {
     location.replace('/sign-in')
     return
   }
-  write('who', nameOf(me))
+  write('who', nameOf(user))
+  const me = await call<CliMe>('GET', '/api/cli-auth/me')
   write('admin', me.isInstanceAdmin ? 'yes' : 'no')
   const roles = new Map(me.memberships.map(({ companyId, role }) => [companyId, role]))
   const companies = await call<CompanyView[]>('GET', `/api/companies?limit=${companiesMax}`)

@@ -40,6 +40,8 @@ export interface InstallationOptions {
   /** Which database each service connects to, as its runtime role. */
   readonly databaseUrls: { readonly gateway: string; readonly secrets: string }
   readonly logLevel?: 'trace' | 'info'
+  /** What else gateways find in their environment. */
+  readonly gatewayEnv?: (keys: Readonly<Record<string, string>>) => Readonly<Record<string, string>>
   /** Changes the address a gateway knows the secrets service by. */
   readonly secretsUrl?: (origin: string) => string
 }
@@ -77,7 +79,8 @@ export async function startInstallation(t: HasTeardown, options: InstallationOpt
         ...common,
         DATABASE_URL: databaseUrls.gateway,
         PAPERCLIP_AGENT_JWT_SECRET: keys.jwt ?? '',
-        PAPERCLIP_SECRETS_URL: secretsUrl(secrets[index % secrets.length]?.origin ?? '')
+        PAPERCLIP_SECRETS_URL: secretsUrl(secrets[index % secrets.length]?.origin ?? ''),
+        ...options.gatewayEnv?.(keys)
       }
     })
   )
