@@ -28,8 +28,8 @@ export interface Installation {
   readonly paths: InstancePaths
   /** Every key and secret of the installation, by what it is. */
   readonly keys: Readonly<Record<string, string>>
-  /** A client of one secrets process, as an internal service whose key may resolve. */
-  serviceClient(origin: string): SecretsClient
+  /** A client of one secrets process, as an internal service: the one whose key may resolve, unless another is named. */
+  serviceClient(origin: string, service?: InternalService): SecretsClient
   /** Everything every process has written so far. */
   output(): string
 }
@@ -40,14 +40,26 @@ export interface InstallationOptions {
   /** Which database each service connects to, as its runtime role. */
   readonly databaseUrls: { readonly gateway: string; readonly secrets: string }
   readonly logLevel?: 'trace' | 'info'
-  /** What else gateways find in their environment. */
-  readonly gatewayEnv?: (keys: Readonly<Record<string, string>>) => Readonly<Record<string, string>>
   /** Changes the address a gateway knows the secrets service by. */
   readonly secretsUrl?: (origin: string) => string
+  /** Settings of the gateways besides those they need. */
+  readonly gatewayEnv?: Readonly<Record<string, string>>
 }
 
-/** The name and key id of the internal service of these tests. */
-export const runner = { caller: 'runner', id: 'runner-1' }
+/** An internal service by its name and the id of its key. */
+interface InternalService {
+  readonly caller: string
+  readonly id: string
+}
+
+/** May resolve. */
+export const runner: InternalService = { caller: 'runner', id: 'runner-1' }
+/** May read the audit, and nothing else. */
+export const auditor: InternalService = { caller: 'auditor', id: 'auditor-1' }
+const scopesOf = new Map([
+  [runner, ['resolve']],
+  [auditor, ['audit:read']]
+])
 
 const program = (service: 'gateway' | 'secrets') => `${repositoryRoot}services/${service}/dist/src/main.js`
 
@@ -60,8 +72,13 @@ export const shippedMigrations = (['gateway', 'secrets'] as const).map((schema) 
 
 /** Makes the files of an instance and starts so many processes of each service; gateways share out the others. */
 export async function startInstallation(t: HasTeardown, options: InstallationOptions): Promise<Installation> {
-  const { databaseUrls, logLevel = 'info', secretsUrl = (origin: string) => origin } = options
-  const { paths, keys, signer } = await makeInstance(t)
+  const {
+    databaseUrls,
+    logLevel = 'info',
+    secretsUrl = (origin: string) => origin,
+    gatewayEnv = {}
+  } = options
+  const { paths, keys, keyFileOf } = await makeInstance(t)
   const common = { PAPERCLIP_HOME: paths.home, PAPERCLIP_LOG_LEVEL: logLevel }
   const all: StartedProcess[] = []
   const secrets = await times(options.secrets, () =>
@@ -79,8 +96,9 @@ export async function startInstallation(t: HasTeardown, options: InstallationOpt
         ...common,
         DATABASE_URL: databaseUrls.gateway,
         PAPERCLIP_AGENT_JWT_SECRET: keys.jwt ?? '',
-        PAPERCLIP_SECRETS_URL: secretsUrl(secrets[index % secrets.length]?.origin ?? ''),
-        ...options.gatewayEnv?.(keys)
+        BETTER_AUTH_SECRET: keys.session ?? '',
+        ...gatewayEnv,
+        PAPERCLIP_SECRETS_URL: secretsUrl(secrets[index % secrets.length]?.origin ?? '')
       }
     })
   )
@@ -89,8 +107,9 @@ export async function startInstallation(t: HasTeardown, options: InstallationOpt
     secrets,
     paths,
     keys,
-    serviceClient(origin) {
-      const client = createSecretsClient({ origin, key: signer, caller: runner.caller })
+    serviceClient(origin, service = runner) {
+      const key = createSignerKey(keyFileOf(service), { nowMs: Date.now, onReload: () => {} })
+      const client = createSecretsClient({ origin, key, caller: service.caller })
       t.teardown(() => client.close())
       return client
     },
@@ -103,21 +122,26 @@ async function makeInstance(t: HasTeardown) {
   t.teardown(() => rm(home, { recursive: true, force: true }))
   const paths = instancePaths({ home, instanceId: 'default' })
   await onboardInstance(paths, { mayCreateMasterKey: true })
-  const secret = randomBytes(32).toString('base64url')
   const list = JSON.parse(await readFile(paths.internalKeys, 'utf8')) as { keys: { secret: string }[] }
-  const entry = { ...runner, secret, scopes: ['resolve'], companies: null, notAfter: null }
-  await writeFile(paths.internalKeys, JSON.stringify({ keys: [...list.keys, entry] }))
-  const file = join(home, 'runner-key.json')
-  await writeFile(file, JSON.stringify({ id: runner.id, secret }), { mode: 0o600 })
+  const keyFileOf = ({ caller }: InternalService) => join(home, `${caller}-key.json`)
+  const secrets = new Map<string, string>()
+  const entries: object[] = [...list.keys]
+  for (const [service, scopes] of scopesOf) {
+    const secret = randomBytes(32).toString('base64url')
+    secrets.set(service.caller, secret)
+    entries.push({ ...service, secret, scopes, companies: null, notAfter: null })
+    await writeFile(keyFileOf(service), JSON.stringify({ id: service.id, secret }), { mode: 0o600 })
+  }
+  await writeFile(paths.internalKeys, JSON.stringify({ keys: entries }))
   const generated = await readEnvFile(paths.env)
   const keys: Record<string, string> = {
     jwt: generated.PAPERCLIP_AGENT_JWT_SECRET ?? '',
     session: generated.BETTER_AUTH_SECRET ?? '',
     master: (await readFile(paths.masterKey, 'utf8')).trim(),
     gateway: list.keys[0]?.secret ?? '',
-    runner: secret
+    ...Object.fromEntries(secrets)
   }
-  return { paths, keys, signer: createSignerKey(file, { nowMs: Date.now, onReload: () => {} }) }
+  return { paths, keys, keyFileOf }
 }
 
 async function startReplica(
