@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { findApiAddress } from './api-address.js'
 import { CliError, MisuseError } from './cli-error.js'
 import { type CliIo, envText } from './cli-io.js'
+import { findSignIn } from './sign-ins.js'
 import { cliVersion } from './version.js'
 
 /** Flags of every command that calls the API. */
@@ -28,7 +29,8 @@ export async function withApi(
   flags: ApiFlags,
   work: (client: GatewayClient) => Promise<void>
 ): Promise<void> {
-  const client = openClient(await findApiAddress(io, flags.apiUrl), await findToken(io))
+  const address = await findApiAddress(io, flags.apiUrl)
+  const client = openClient(address, (await findToken(io)) ?? (await findSignIn(io, address))?.token ?? null)
   try {
     await work(client)
   } finally {

@@ -9,9 +9,10 @@ export const problemHints: Partial<Record<ClientErrorCode, string>> = {
   interrupted: 'whether it took effect is not known; look before you repeat it',
   bad_reply: 'check that --api-url or PAPERCLIP_API_URL is the address of a gateway',
   unknown_problem: 'the server may be newer than this command',
-  unauthenticated: 'PAPERCLIP_API_KEY must hold a valid key, or be unset on a local_trusted machine',
-  credential_revoked: 'set PAPERCLIP_API_KEY to another key',
-  credential_expired: 'set PAPERCLIP_API_KEY to another key',
+  unauthenticated:
+    'PAPERCLIP_API_KEY must hold a valid key; without it, sign in with `paperclipai auth login`',
+  credential_revoked: 'sign in with `paperclipai auth login`, or set PAPERCLIP_API_KEY to another key',
+  credential_expired: 'sign in with `paperclipai auth login`, or set PAPERCLIP_API_KEY to another key',
   run_closed: 'the run behind PAPERCLIP_API_KEY has ended; start another with `paperclipai agent run`',
   company_forbidden: 'check --company-id and PAPERCLIP_COMPANY_ID',
   company_not_found: 'see `paperclipai company list`',

@@ -7,6 +7,9 @@ import { addAgentKeys } from './commands/agent-keys.js'
 import { addAgentList } from './commands/agent-list.js'
 import { addAgentRevokeKey } from './commands/agent-revoke-key.js'
 import { addAgentRun } from './commands/agent-run.js'
+import { addAuthLogin } from './commands/auth-login.js'
+import { addAuthLogout } from './commands/auth-logout.js'
+import { addAuthWhoami } from './commands/auth-whoami.js'
 import { addCompanyCreate } from './commands/company-create.js'
 import { addCompanyList } from './commands/company-list.js'
 import { addDoctor } from './commands/doctor.js'
@@ -34,6 +37,7 @@ type AddCommand = (parent: Command, io: CliIo) => void
 const topCommands: readonly AddCommand[] = [addOnboard, addRun, addDoctor]
 
 const groups: readonly [name: string, summary: string, commands: readonly AddCommand[]][] = [
+  ['auth', 'signing in to a gateway', [addAuthLogin, addAuthLogout, addAuthWhoami]],
   ['company', 'companies of this instance', [addCompanyList, addCompanyCreate]],
   ['project', 'projects of a company', [addProjectList, addProjectCreate]],
   [
