@@ -203,6 +203,18 @@ t.test('a member who is removed and a session that is ended are out with the nex
   t.match((await everywhere('GET', '/me', asKey))[0], /^401 /)
 })
 
+t.test('whoever starts an instance for several people is shown how to claim it', async (t) => {
+  const operator = await newOperator(t, { PAPERCLIP_DEPLOYMENT_MODE: 'authenticated', HOST: '127.0.0.1' })
+  const { process } = await operator.launch()
+  const [line] = await process.waitForLine(/^.*\/board-claim\/.*$/m)
+  const [, path = ''] = /(\/board-claim\/\S+)/.exec(line ?? '') ?? []
+  const { gateway } = JSON.parse(await readFile(operator.paths.runtime, 'utf8'))
+  const claim = await fetch(`${gateway.url}/api${path}`)
+  t.match(await claim.json(), { status: 'available' })
+  process.child.kill('SIGTERM')
+  t.match(await process.ended, { code: 0 })
+})
+
 t.test('all of it is in the record, by whom it was done', async (t) => {
   const actionsOf = async (path: string) => {
     const { body } = await call('GET', path, { as: chief })

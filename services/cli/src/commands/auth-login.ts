@@ -35,9 +35,7 @@ export function addAuthLogin(parent: Command, io: CliIo): void {
       const stranger = openClient(address, null)
       try {
         const challenge = await beginSignIn(stranger, flags)
-        note(io, `open this address and approve the sign-in: ${challenge.approvalUrl}`)
-        note(io, 'waiting for the approval; Ctrl-C gives up')
-        const { status } = await awaitDecision(stranger, challenge)
+        const { status } = await awaitDecision(io, stranger, challenge)
         if (status !== 'approved') throw refusalOf(status)
         await finishSignIn(io, address, { token: challenge.boardApiToken, json: flags.json ?? false })
       } finally {
@@ -60,6 +58,7 @@ function beginSignIn(client: GatewayClient, flags: LoginFlags): Promise<CliChall
 
 /** Asks until somebody has decided or the time is up. Given up by a signal, the challenge is taken back. */
 async function awaitDecision(
+  io: CliIo,
   client: GatewayClient,
   challenge: CliChallengeCreated
 ): Promise<CliChallengeView> {
@@ -68,6 +67,8 @@ async function awaitDecision(
   const giveUp = () => gaveUp.abort()
   process.once('SIGINT', giveUp)
   process.once('SIGTERM', giveUp)
+  note(io, `open this address and approve the sign-in: ${challenge.approvalUrl}`)
+  note(io, 'waiting for the approval; Ctrl-C gives up')
   try {
     for (;;) {
       const view = await client.call(getCliChallenge, { params: { id }, query: { token } })

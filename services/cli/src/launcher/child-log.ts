@@ -12,6 +12,8 @@ export interface ChildLog {
   readonly fd: number
   /** What was written since it was opened that is meant for a person, that is, is not a JSON line. */
   lastSentences(): Promise<string>
+  /** The message of the last JSON line since it was opened that this matches. */
+  findMessage(pattern: RegExp): Promise<string | undefined>
   close(): Promise<void>
 }
 
@@ -25,18 +27,23 @@ export async function openChildLog(logsDir: string, name: string): Promise<Child
   if (size > logBytesMax) await rename(path, `${path}.1`)
   const file = await open(path, 'a+', logFileMode)
   const from = size > logBytesMax ? 0 : size
+  const readSince = async (start: number): Promise<string[]> => {
+    const end = (await file.stat()).size
+    const { buffer } = await file.read(Buffer.alloc(end - start), 0, end - start, start)
+    return buffer.toString('utf8').split('\n')
+  }
   return {
     path,
     fd: file.fd,
     lastSentences: async () => {
-      const end = (await file.stat()).size
-      const start = Math.max(from, end - sentenceBytesMax)
-      const { buffer } = await file.read(Buffer.alloc(end - start), 0, end - start, start)
-      return buffer
-        .toString('utf8')
-        .split('\n')
+      const lines = await readSince(Math.max(from, (await file.stat()).size - sentenceBytesMax))
+      return lines
         .filter((line) => line.trim() !== '' && !line.startsWith('{') && !/^\s+at /.test(line))
         .join('\n')
+    },
+    findMessage: async (pattern) => {
+      const line = (await readSince(from)).findLast((each) => each.endsWith('}') && pattern.test(each))
+      return line === undefined ? undefined : (JSON.parse(line) as { msg: string }).msg
     },
     close: () => file.close()
   }

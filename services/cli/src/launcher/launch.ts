@@ -31,6 +31,7 @@ export async function launch(env: Environment, options: LaunchOptions): Promise<
   try {
     const instance = await Promise.race([started, stopRequested])
     stdout.write(`${describeInstance(instance)}\n`)
+    if (instance.claim !== null) stdout.write(`${instance.claim}\n`)
     await stop.requested
     return 0
   } catch (error) {

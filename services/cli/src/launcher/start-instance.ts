@@ -1,5 +1,6 @@
 import { unknownVariables } from '@paperclip/contracts'
 import { type InstancePaths, onboardInstance, readEnvFile } from '@paperclip/instance'
+import { findClaimNotice } from './claim-notice.js'
 import { describeAddress } from './database-client.js'
 import { ensureMasterKey } from './ensure-master-key.js'
 import { lockInstance } from './instance-lock.js'
@@ -18,6 +19,8 @@ export interface StartedInstance {
   readonly paths: InstancePaths
   /** Where the data lies: a folder, or the address of a database. */
   readonly data: string
+  /** How to become the first admin, while there is none. */
+  readonly claim: string | null
 }
 
 /**
@@ -54,13 +57,16 @@ export async function startInstance(context: LaunchContext): Promise<StartedInst
 async function startPrograms(context: LaunchContext, sources: EnvironmentSources): Promise<StartedInstance> {
   const { settings, databases } = sources
   await migrateServices(context, sources)
-  await startServices(context, sources)
+  const logs = await startServices(context, sources)
   await recordRuntime(context, sources)
+  const url = serviceUrl('gateway', settings)
   const data = context.server?.dataDir ?? describeAddress(databases.secrets.url)
   return {
-    url: present(context.env.PAPERCLIP_PUBLIC_URL) ?? serviceUrl('gateway', settings),
+    url: present(context.env.PAPERCLIP_PUBLIC_URL) ?? url,
     paths: settings.paths,
-    data
+    data,
+    claim:
+      settings.deploymentMode === 'authenticated' ? await findClaimNotice({ url, log: logs.gateway }) : null
   }
 }
 

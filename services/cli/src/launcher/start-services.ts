@@ -34,16 +34,23 @@ async function migrateService(
   if (code !== 0) throw await endedEarly(`migration of the ${service} database`, log)
 }
 
-/** Starts both services, waits until both are ready, and keeps them running from then on. */
-export async function startServices(context: LaunchContext, sources: EnvironmentSources): Promise<void> {
-  await Promise.all(names.map(async (service) => await startService(context, service, sources)))
+/** Starts both services, waits until both are ready, and keeps them running from then on. Gives their logs. */
+export async function startServices(
+  context: LaunchContext,
+  sources: EnvironmentSources
+): Promise<Readonly<Record<ServiceName, ChildLog>>> {
+  const [secrets, gateway] = await Promise.all([
+    startService(context, 'secrets', sources),
+    startService(context, 'gateway', sources)
+  ])
+  return { secrets, gateway }
 }
 
 async function startService(
   context: LaunchContext,
   service: ServiceName,
   sources: EnvironmentSources
-): Promise<void> {
+): Promise<ChildLog> {
   const log = await openLog(context, sources, service)
   const entry = context.programs[service].main
   const start = (): Child => {
@@ -68,6 +75,7 @@ async function startService(
       void context.saveRuntime((before) => before && { ...before, [service]: { ...before[service], pid } })
     }
   })
+  return log
 }
 
 async function openLog(
