@@ -121,7 +121,8 @@ function cellsOf({ path }: Route): readonly Cell[] {
 /** What must come of a call: `success`, or a status with its code. */
 function expected(route: Route, policy: Policy, caller: Caller, { company, rows }: Cell): string {
   if (caller.refusal !== undefined) return `401 ${caller.refusal}`
-  if (caller.kind === 'stranger') return policy.people === 'stranger' ? 'success' : '401 unauthenticated'
+  if (caller.kind === 'stranger')
+    return policy.people.startsWith('stranger') ? 'success' : '401 unauthenticated'
   if (caller.kind === 'agent_key' || caller.kind === 'run') {
     if (!policy.agents?.includes(caller.kind)) return '403 forbidden'
     if (route.path.includes(':companyId') && caller.home !== company) return '403 company_forbidden'
@@ -138,6 +139,7 @@ function expectedOfPerson(
 ): string {
   if (needs === 'nobody') return '403 forbidden'
   if ((needs === 'session' || needs === 'board_key') && caller.kind !== needs) return '403 forbidden'
+  if (needs === 'stranger_or_session' && caller.kind !== 'session') return '403 forbidden'
   if (needs === 'instance_admin' && !caller.isInstanceAdmin) return '403 forbidden'
   const role = caller.isInstanceAdmin ? 'owner' : company === 'absent' ? undefined : caller.roles[company]
   const isOfCompany = path.includes(':companyId')

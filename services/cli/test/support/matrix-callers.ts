@@ -1,5 +1,5 @@
 import type { CompanyRole } from '@paperclip/contracts'
-import { type Maker, make, type Place, type Send } from './matrix-places.js'
+import { type Answer, type Maker, make, type Place, type Send } from './matrix-places.js'
 
 export type Where = 'own' | 'foreign'
 
@@ -20,23 +20,35 @@ export interface Caller {
 
 /** A person who has signed up. */
 export interface Person {
+  readonly name: string
   readonly userId: string
-  readonly headers: Record<string, string>
+  readonly headers: { cookie: string }
 }
 
 const password = 'a long enough password'
 
 /** Signs a person up, and returns what their browser would send. */
 export async function signUp(send: Send, name: string): Promise<Person> {
-  const body = { email: `${name.replaceAll(' ', '-')}@example.com`, password, name }
-  const answer = await send('POST', '/api/auth/sign-up/email', { body })
-  const cookie = answer.headers
-    .getSetCookie()
-    .map((line) => line.split(';')[0])
-    .join('; ')
-  if (answer.status >= 300 || cookie === '') throw new Error(`sign-up answers ${answer.status}`)
-  const me = await send('GET', '/api/me', { headers: { cookie } })
-  return { userId: me.body.userId, headers: { cookie } }
+  const headers = {
+    cookie: cookieOf(await send('POST', '/api/auth/sign-up/email', { body: { ...account(name), name } }))
+  }
+  const me = await send('GET', '/api/me', { headers })
+  return { name, userId: me.body.userId, headers }
+}
+
+/** Begins another session; who shares the person's headers has it from then on. */
+async function signInAgain(send: Send, { name, headers }: Person): Promise<void> {
+  headers.cookie = cookieOf(await send('POST', '/api/auth/sign-in/email', { body: account(name) }))
+}
+
+function account(name: string): { email: string; password: string } {
+  return { email: `${name}@example.com`, password }
+}
+
+function cookieOf({ status, headers }: Answer): string {
+  const [cookie = ''] = headers.getSetCookie()
+  if (status >= 300 || cookie === '') throw new Error(`no session was begun: ${status}`)
+  return cookie.split(';', 1)[0] ?? ''
 }
 
 interface Cast {
@@ -59,7 +71,8 @@ export async function newCallers(maker: Maker, { people, chief, own, foreign }: 
     kind: 'session',
     roles,
     isInstanceAdmin: false,
-    headers: person.headers
+    headers: person.headers,
+    renew: () => signInAgain(maker.send, person)
   })
   const boardKey = async (
     name: string,
@@ -161,6 +174,5 @@ function openRun(
 
 /** A real cookie with another signature. */
 function forgedCookie({ headers }: Person): string {
-  const { cookie = '' } = headers
-  return cookie.replace(/\.[^.;]*(?=;|$)/, `.${encodeURIComponent(`${'A'.repeat(43)}=`)}`)
+  return headers.cookie.replace(/\.[^.;]*(?=;|$)/, `.${encodeURIComponent(`${'A'.repeat(43)}=`)}`)
 }

@@ -18,7 +18,15 @@ export interface Call {
  * that is not a success.
  */
 export interface Policy {
-  readonly people: 'stranger' | 'person' | 'session' | 'board_key' | 'instance_admin' | 'nobody' | CompanyRole
+  readonly people:
+    | 'stranger'
+    | 'stranger_or_session'
+    | 'person'
+    | 'session'
+    | 'board_key'
+    | 'instance_admin'
+    | 'nobody'
+    | CompanyRole
   readonly agents?: readonly ('agent_key' | 'run')[]
   readonly call?: (place: Place, caller: Caller, maker: Maker) => Promise<Call> | Call
   readonly expects?: (caller: Caller) => string | undefined
@@ -53,6 +61,17 @@ export const policies: Readonly<Record<string, Policy>> = {
   getOpenApi: { people: 'stranger', agents: bothOfAgents },
   getMe: { people: 'person', agents: bothOfAgents },
   getCliMe: { people: 'person' },
+
+  // An empty body: what is said to it shows that the guards were passed, and no password is hashed.
+  signUp: { people: 'stranger_or_session', passes: [400], call: () => ({ body: {} }) },
+  signIn: { people: 'stranger_or_session', passes: [400], call: () => ({ body: {} }) },
+  changePassword: { people: 'session', passes: [400], call: () => ({ body: {} }) },
+  getSession: { people: 'stranger_or_session' },
+  signOut: { people: 'stranger_or_session', consumes: true },
+  listSessions: { people: 'session' },
+  revokeSession: { people: 'session', passes: [404], call: () => ({ body: { id: newId() } }) },
+  revokeSessions: { people: 'session', consumes: true },
+  revokeOtherSessions: { people: 'session' },
 
   getBoardClaim: {
     people: 'stranger',
