@@ -126,7 +126,7 @@ function expected(route: Route, policy: Policy, caller: Caller, { company, rows 
   if (caller.kind === 'agent_key' || caller.kind === 'run') {
     if (!policy.agents?.includes(caller.kind)) return '403 forbidden'
     if (route.path.includes(':companyId') && caller.home !== company) return '403 company_forbidden'
-    return policy.expects?.(caller) ?? (rows === 'there' ? 'success' : '404 not_found')
+    return policy.expects?.(caller, rows) ?? (rows === 'there' ? 'success' : '404 not_found')
   }
   return expectedOfPerson(route, policy.people, caller, { company, rows })
 }

@@ -29,7 +29,7 @@ export interface Policy {
     | CompanyRole
   readonly agents?: readonly ('agent_key' | 'run')[]
   readonly call?: (place: Place, caller: Caller, maker: Maker) => Promise<Call> | Call
-  readonly expects?: (caller: Caller) => string | undefined
+  readonly expects?: (caller: Caller, rows: 'there' | 'not there') => string | undefined
   readonly passes?: readonly number[]
   /** The credential is used up by a success. */
   readonly consumes?: true
@@ -55,6 +55,10 @@ async function challenge(
 
 /** Of another run than one's own a run's token knows nothing. */
 const onlyItself = (caller: Caller) => (caller.kind === 'run' ? '404 not_found' : undefined)
+
+/** An agent's key opens runs of that agent, and says no more about others than that they are others. */
+const onlyOfItself = (caller: Caller, rows: 'there' | 'not there') =>
+  caller.kind === 'agent_key' && rows === 'not there' ? '403 forbidden' : undefined
 
 export const policies: Readonly<Record<string, Policy>> = {
   getHealth: { people: 'stranger', agents: bothOfAgents },
@@ -177,7 +181,8 @@ export const policies: Readonly<Record<string, Policy>> = {
   },
   deleteAgent: { people: 'operator', call: ofNewAgent },
   pauseAgent: { people: 'operator', call: ofNewAgent },
-  resumeAgent: { people: 'operator', call: ofNewAgent },
+  // It is running already.
+  resumeAgent: { people: 'operator', passes: [409], call: ofNewAgent },
   terminateAgent: { people: 'operator', call: ofNewAgent },
   listAgentKeys: { people: 'operator', call: ({ agentId }) => ({ params: { id: agentId } }) },
   createAgentKey: {
@@ -189,7 +194,12 @@ export const policies: Readonly<Record<string, Policy>> = {
     call: async (place) => ({ params: { id: place.agentId, keyId: await place.newAgentKey() } })
   },
 
-  openRun: { people: 'operator', agents: ['agent_key'], call: (place) => ({ ...ofAgent(place), body: {} }) },
+  openRun: {
+    people: 'operator',
+    agents: ['agent_key'],
+    expects: onlyOfItself,
+    call: (place) => ({ ...ofAgent(place), body: {} })
+  },
   listRuns: { people: 'viewer', call: ofCompany },
   getRun: {
     people: 'viewer',
