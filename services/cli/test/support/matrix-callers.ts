@@ -101,14 +101,8 @@ export async function newCallers(maker: Maker, { people, chief, own, foreign }: 
   const everywhere = { roles: {}, isInstanceAdmin: true }
   return [
     { name: 'nobody', kind: 'stranger', ...nobody, headers: {} },
-    { name: 'a made-up bearer', kind: 'broken', refusal: 'unauthenticated', ...nobody, headers: bearer('x') },
-    {
-      name: 'an unknown board key',
-      kind: 'broken',
-      refusal: 'unauthenticated',
-      ...nobody,
-      headers: bearer(`paperclip_board_${'A'.repeat(43)}`)
-    },
+    broken('a made-up bearer', 'unauthenticated', 'x'),
+    broken('an unknown board key', 'unauthenticated', `paperclip_board_${'A'.repeat(43)}`),
     { name: 'a made-up cookie', kind: 'stranger', ...nobody, headers: { cookie: forgedCookie(chief) } },
     session('viewer', people.viewer, { own: 'viewer' }),
     session('operator', people.operator, { own: 'operator' }),
@@ -131,7 +125,8 @@ export async function newCallers(maker: Maker, { people, chief, own, foreign }: 
       memberOf({ foreign: 'owner' }),
       foreign.companyId
     ),
-    ...(await agentCallers(maker, { own, foreign }))
+    ...(await agentCallers(maker, { own, foreign })),
+    ...(await formerCallers(maker, chief))
   ]
 }
 
@@ -151,18 +146,33 @@ async function agentCallers(maker: Maker, places: Readonly<Record<Where, Place>>
   const closed = await openRun(maker, own)
   const finish = `/api/companies/${own.companyId}/runs/${closed.run.id}/finish`
   await make(maker, 'POST', finish, { status: 'succeeded' })
-  const broken = (name: string, refusal: string, token: string): Caller => ({
-    name,
-    kind: 'broken',
-    refusal,
-    ...nobody,
-    headers: bearer(token)
-  })
   return [
     ...callers,
     broken('revoked agent key', 'credential_revoked', revoked.token),
     broken('run that has ended', 'run_closed', closed.token)
   ]
+}
+
+/** Credentials of an instance admin that were good once. */
+async function formerCallers(maker: Maker, chief: Person): Promise<Caller[]> {
+  const ended = { ...chief, headers: { cookie: '' } }
+  await signInAgain(maker.send, ended)
+  await make({ ...maker, admin: ended.headers }, 'POST', '/api/auth/sign-out')
+  const revoked = await make(maker, 'POST', '/api/board-api-keys', { name: 'revoked' })
+  await make(maker, 'DELETE', `/api/board-api-keys/${revoked.id}`)
+  const expired = await make(maker, 'POST', '/api/board-api-keys', { name: 'expired' })
+  await maker.database.query('update gateway.board_api_keys set expires_at = now() where id = $1', [
+    expired.id
+  ])
+  return [
+    { name: 'session that was ended', kind: 'stranger', ...nobody, headers: ended.headers },
+    broken('revoked board key', 'credential_revoked', revoked.token),
+    broken('expired board key', 'credential_expired', expired.token)
+  ]
+}
+
+function broken(name: string, refusal: string, token: string): Caller {
+  return { name, kind: 'broken', refusal, ...nobody, headers: bearer(token) }
 }
 
 function openRun(
