@@ -63,6 +63,7 @@ const onlyOfItself = (caller: Caller, rows: 'there' | 'not there') =>
 export const policies: Readonly<Record<string, Policy>> = {
   getHealth: { people: 'stranger', agents: bothOfAgents },
   getOpenApi: { people: 'stranger', agents: bothOfAgents },
+  getApiDocs: { people: 'stranger', agents: bothOfAgents },
   getMe: { people: 'person', agents: bothOfAgents },
   getCliMe: { people: 'person' },
 
