@@ -36,11 +36,7 @@ async function withBrowser(executablePath: string): Promise<void> {
     gateways: 1,
     secrets: 1,
     databaseUrls: { gateway: database.url('gateway'), secrets: database.url('secrets') },
-    gatewayEnv: ({ session }) => ({
-      PAPERCLIP_DEPLOYMENT_MODE: 'authenticated',
-      HOST: '127.0.0.1',
-      BETTER_AUTH_SECRET: session ?? ''
-    })
+    gatewayEnv: { PAPERCLIP_DEPLOYMENT_MODE: 'authenticated', HOST: '127.0.0.1' }
   })
   const [gateway] = installation.gateways
   const origin = gateway?.origin ?? ''
