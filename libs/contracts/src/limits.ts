@@ -11,6 +11,9 @@ export const limits = {
   keyCharsMax: 120,
   descriptionCharsMax: 500,
   shortNameCharsMax: 120,
+  /** The longest ARN or name of AWS Secrets Manager. */
+  externalRefCharsMax: 2048,
+  providerVersionRefCharsMax: 512,
   providerMetadataMembersMax: 20,
   environmentEntriesMax: 256,
   environmentNameCharsMax: 256,

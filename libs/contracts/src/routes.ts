@@ -13,6 +13,8 @@ import type { Route } from './route.js'
 import * as run from './run.js'
 import * as runtime from './runtime.js'
 import * as secret from './secret.js'
+import * as secretUsage from './secret-usage.js'
+import * as secretVersion from './secret-version.js'
 import * as session from './session.js'
 import * as user from './user.js'
 
@@ -33,7 +35,7 @@ const nouns: readonly (readonly [title: string, contracts: object])[] = [
   ['Projects', project],
   ['Agents and their keys', agent],
   ['Runs', run],
-  ['Secrets', secret],
+  ['Secrets', { ...secret, ...secretVersion, ...secretUsage }],
   ['Environments', environment],
   ['Runtime', runtime],
   ['Audit', audit]

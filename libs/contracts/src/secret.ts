@@ -10,6 +10,10 @@ export const ProviderId = Type.Enum([...providerIds])
 export type ProviderId = (typeof providerIds)[number]
 
 const NullableText = (charsMax: number) => Type.Union([Type.String({ maxLength: charsMax }), Type.Null()])
+/** Where a value lies that is not ours: the provider's name or ARN of it. */
+const ExternalRef = Type.String({ minLength: 1, maxLength: limits.externalRefCharsMax })
+/** A version of it by the provider's own name; null follows whatever is current there. */
+const ProviderVersionRef = NullableText(limits.providerVersionRefCharsMax)
 /** A key as it is sent; stored and shown in lower case. */
 export const SecretKey = Type.String({
   minLength: 1,
@@ -33,7 +37,7 @@ export const SecretView = Type.Object(
     provider: ProviderId,
     status: SecretStatus,
     managedMode: Type.Enum(['paperclip_managed', 'external_reference']),
-    externalRef: NullableText(2048),
+    externalRef: NullableText(limits.externalRefCharsMax),
     providerConfigId: NullableUuid,
     providerMetadata: Type.Union([ProviderMetadata, Type.Null()]),
     latestVersion: Type.Integer({ minimum: 0 }),
@@ -63,19 +67,40 @@ export const CreateSecret = Type.Object(
     providerConfigId: Type.Optional(NullableUuid),
     managedMode: Type.Optional(Type.Enum(['paperclip_managed', 'external_reference'])),
     value: Type.Optional(Value),
-    externalRef: Type.Optional(Type.String({ minLength: 1, maxLength: 2048 })),
-    providerVersionRef: Type.Optional(NullableText(512)),
+    externalRef: Type.Optional(ExternalRef),
+    providerVersionRef: Type.Optional(ProviderVersionRef),
     providerMetadata: Type.Optional(Type.Union([ProviderMetadata, Type.Null()]))
   },
   { additionalProperties: false }
 )
 export type CreateSecret = Static<typeof CreateSecret>
 
+/**
+ * What may change without a new version. `externalRef` and `providerConfigId` are named so that a change of them is
+ * told what it is: where a value lies changes by rotation, and what repeats the present one changes nothing.
+ */
+export const UpdateSecret = Type.Object(
+  {
+    name: Type.Optional(Type.String({ minLength: 1, maxLength: limits.nameCharsMax })),
+    key: Type.Optional(SecretKey),
+    description: Type.Optional(NullableText(limits.descriptionCharsMax)),
+    status: Type.Optional(SecretStatus),
+    externalRef: Type.Optional(NullableText(limits.externalRefCharsMax)),
+    providerConfigId: Type.Optional(NullableUuid)
+  },
+  { additionalProperties: false, minProperties: 1 }
+)
+export type UpdateSecret = Static<typeof UpdateSecret>
+
+/**
+ * A managed secret takes a `value`; an external reference is pointed elsewhere. What is left out stays, but for a
+ * pinned `providerVersionRef`, which ends when the reference or its vault changes.
+ */
 export const RotateSecret = Type.Object(
   {
     value: Type.Optional(Value),
-    externalRef: Type.Optional(Type.String({ minLength: 1, maxLength: 2048 })),
-    providerVersionRef: Type.Optional(NullableText(512)),
+    externalRef: Type.Optional(ExternalRef),
+    providerVersionRef: Type.Optional(ProviderVersionRef),
     providerConfigId: Type.Optional(NullableUuid),
     expectedLatestVersion: Type.Optional(Type.Integer({ minimum: 0, maximum: 2_147_483_647 }))
   },
@@ -161,6 +186,27 @@ export const getSecret = defineRoute({
   problems: ['secret_not_found']
 })
 
+export const updateSecret = defineRoute({
+  operationId: 'updateSecret',
+  summary: 'Changes name, key, description or status; `deleted` only for an external reference.',
+  method: 'PATCH',
+  path: '/secrets/:id',
+  owner: 'secrets',
+  auth: { actors: ['board'], role: 'operator' },
+  schema: { params: IdParams, body: UpdateSecret, response: { 200: SecretView } },
+  problems: [
+    'secret_not_found',
+    'read_only_role',
+    'name_taken',
+    'key_taken',
+    'key_frozen',
+    'in_use',
+    'infra_secret',
+    'reference_frozen',
+    'status_unsupported'
+  ]
+})
+
 export const DeletedSecret = Type.Object(
   { ok: Type.Literal(true), remote: Type.Enum(['none', 'scheduled', 'pending', 'kept']) },
   { additionalProperties: false }
@@ -182,7 +228,8 @@ export const deleteSecret = defineRoute({
 
 export const rotateSecret = defineRoute({
   operationId: 'rotateSecret',
-  summary: 'Adds a version, which `latest` means from then on; pinned versions stay.',
+  summary:
+    'Adds a version, which `latest` means from then on: a new value, or another place of an external reference. Pinned versions stay.',
   method: 'POST',
   path: '/secrets/:id/rotate',
   owner: 'secrets',
@@ -196,74 +243,14 @@ export const rotateSecret = defineRoute({
     'secret_inactive',
     'value_blank',
     'value_placeholder',
+    'value_external',
     'external_ref_unsupported',
+    'reference_frozen',
     'provider_unsupported',
     'vault_not_found',
     'company_shredded'
   ]
 })
 
-export const SecretVersionView = Type.Object(
-  {
-    version: Type.Integer({ minimum: 1 }),
-    status: Type.Enum(['current', 'previous', 'disabled', 'destroyed']),
-    createdAt: Time,
-    createdByUserId: NullableText(64),
-    createdByAgentId: NullableUuid,
-    providerVersionRef: NullableText(512)
-  },
-  { additionalProperties: false }
-)
-export type SecretVersionView = Static<typeof SecretVersionView>
-export const listSecretVersions = defineRoute({
-  operationId: 'listSecretVersions',
-  summary: 'Lists the versions of a secret, newest first.',
-  method: 'GET',
-  path: '/secrets/:id/versions',
-  owner: 'secrets',
-  auth: { actors: ['board'], role: 'viewer' },
-  schema: { params: IdParams, querystring: PageQuery, response: { 200: pageOf(SecretVersionView) } },
-  problems: ['secret_not_found', 'invalid_cursor']
-})
-
 export const TargetType = Type.Enum(['agent', 'project'])
 export type TargetType = Static<typeof TargetType>
-export const SecretUsage = Type.Object(
-  {
-    secretId: Uuid,
-    bindings: Type.Array(
-      Type.Object(
-        {
-          id: Uuid,
-          targetType: TargetType,
-          targetId: Uuid,
-          configPath: Type.String({ maxLength: 300 }),
-          versionSelector: Type.Union([Type.Literal('latest'), Type.Integer({ minimum: 1 })]),
-          target: Type.Object(
-            {
-              type: TargetType,
-              id: Uuid,
-              label: NullableText(120),
-              status: Type.Union([Type.Enum(['active', 'paused', 'terminated', 'deleted']), Type.Null()])
-            },
-            { additionalProperties: false }
-          )
-        },
-        { additionalProperties: false }
-      ),
-      { maxItems: 10_000 }
-    )
-  },
-  { additionalProperties: false }
-)
-export type SecretUsage = Static<typeof SecretUsage>
-export const getSecretUsage = defineRoute({
-  operationId: 'getSecretUsage',
-  summary: 'Shows which environments a secret is bound to.',
-  method: 'GET',
-  path: '/secrets/:id/usage',
-  owner: 'secrets',
-  auth: { actors: ['board'], role: 'viewer' },
-  schema: { params: IdParams, response: { 200: SecretUsage } },
-  problems: ['secret_not_found']
-})

@@ -332,6 +332,7 @@ function bodyFor(route: Route): object {
     finishRun: { status: 'failed' },
     cancelCliChallenge: { token: 'x' },
     rotateSecret: { value: 'x' },
+    updateSecret: { name: 'x' },
     putAgentEnvironment: { env: {} },
     putProjectEnvironment: { env: {} }
   }

@@ -42,7 +42,7 @@ export async function buildApp(deps: Deps): Promise<Server> {
     recordAttempt: (caller, companyId) => insertForeignAttempt(db, caller, companyId)
   })
   await app.register(secretRoutes, { db, secrets, cursors })
-  await app.register(versionRoutes, { db, secrets, cursors })
+  await app.register(versionRoutes, { db, secrets, versions: deps.versions, cursors })
   await app.register(bindingRoutes, { db, secrets })
   await app.register(environmentRoutes, { environments: deps.environments })
   await app.register(resolveRoutes, { resolves: deps.resolves })

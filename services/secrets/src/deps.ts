@@ -27,6 +27,7 @@ import { createResolveRecorder } from './resolve/resolve-recorder.js'
 import { createResolveService, type ResolveService } from './resolve/resolve-service.js'
 import { createRevealService, type RevealService } from './resolve/reveal-service.js'
 import { createSecretService, type SecretService } from './secret/secret-service.js'
+import { createVersionService, type VersionService } from './version/version-service.js'
 
 /** Everything the routes need, made once, closed once. */
 export interface Deps {
@@ -41,6 +42,7 @@ export interface Deps {
   readonly masterKeys: MasterKeyring
   readonly providers: ProviderRegistry
   readonly secrets: SecretService
+  readonly versions: VersionService
   readonly environments: EnvironmentService
   readonly resolves: ResolveService
   readonly reveals: RevealService
@@ -130,6 +132,7 @@ export async function createDeps(config: Config, secrets: Secrets, logger: Logge
       masterKeys,
       providers,
       secrets: createSecretService({ db, providers, defaultProvider: config.defaultProvider }),
+      versions: createVersionService(db),
       environments: createEnvironmentService({ db, companyKeys, strictMode: config.strictMode }),
       resolves: createResolveService({
         db,

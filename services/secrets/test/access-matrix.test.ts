@@ -86,6 +86,10 @@ const bodies: Record<string, (place: World) => unknown> = {
   listSecretVersions: () => undefined,
   listSecrets: () => undefined,
   rotateSecret: () => ({ value: 'v' }),
+  updateSecret: () => ({ description: newId() }),
+  disableSecretVersion: () => undefined,
+  enableSecretVersion: () => undefined,
+  destroySecretVersion: () => undefined,
   getAgentEnvironment: () => undefined,
   getProjectEnvironment: () => undefined,
   putAgentEnvironment: (world) => ({ env: world === absent ? {} : { K: '$secret:matrix' } }),
@@ -133,6 +137,13 @@ function withoutRequestId({ status, text }: Answer): string {
   return `${status} ${text.replace(/"requestId":"[^"]*"/, '')}`
 }
 
+const ending = new Set([
+  'deleteSecret',
+  'disableSecretVersion',
+  'enableSecretVersion',
+  'destroySecretVersion'
+])
+
 async function call(route: Route, { sender }: Caller, place: Place): Promise<Answer> {
   const world = worlds[place]
   const ids: Record<string, string> = {
@@ -140,10 +151,11 @@ async function call(route: Route, { sender }: Caller, place: Place): Promise<Ans
     agentId: world.agentId,
     projectId: world.projectId,
     id: world.secretId,
+    version: '1',
     key: 'matrix'
   }
-  // A deletion must not take the row away from those that come later.
-  if (route.config.operationId === 'deleteSecret' && place !== 'absent')
+  // What ends a secret or its version must not take it away from those that come later.
+  if (ending.has(route.config.operationId) && place !== 'absent')
     ids.id = (await createSecret(app, world.companyId, { name: newId(), value: 'v' })).id
   const path = route.path.replaceAll(/:(\w+)/g, (_, name: string) => ids[name] ?? 'missing')
   const body = bodies[route.config.operationId]?.(world)

@@ -13,6 +13,14 @@ export interface StoredVersion {
   readonly providerVersionRef: string | null
 }
 
+/**
+ * Says whether a provider's values are sealed in our own rows. Elsewhere the remote secret is named by the key of
+ * ours, and a single version cannot be removed.
+ */
+export function isSealedHere({ provider }: { provider: ProviderId }): boolean {
+  return provider === 'local_encrypted'
+}
+
 /** How a provider describes itself in lists. */
 export interface ProviderDescriptor {
   readonly id: ProviderId

@@ -23,9 +23,7 @@ const controlCharacter = /\p{Cc}/u
 
 /** Checks a create body beyond its schema. Throws the problem of the first fault, never with the value. */
 export function checkNewSecret(input: CreateSecret, defaultProvider: ProviderId): NewSecret {
-  const name = input.name.trim()
-  if (name === '') throw invalid('/name', 'must not be blank')
-  if (controlCharacter.test(name)) throw invalid('/name', 'must not contain control characters')
+  const name = checkName(input.name)
   const external = input.managedMode === 'external_reference'
   if (external && input.value !== undefined) throw invalid('/value', 'does not go with an external reference')
   if (external && input.externalRef === undefined) throw invalid('/externalRef', 'is required')
@@ -39,20 +37,38 @@ export function checkNewSecret(input: CreateSecret, defaultProvider: ProviderId)
   if (provider !== 'local_encrypted')
     throw new AppError('provider_unsupported', { detail: `The provider ${provider} cannot be used yet.` })
   if (external) throw noExternalReferences()
-  const key = input.key?.toLowerCase() ?? slugOf(name)
+  const key = input.key === undefined ? slugOf(name) : checkKey(input.key)
   if (key === '')
     throw new AppError('key_required', {
       detail: 'key required: no key can be made from this name. Send "key" too.'
     })
-  for (const text of [name, key])
-    if (isInfraSecretName(text))
-      throw new AppError('infra_secret', {
-        detail: `${text} is a secret of the deployment itself. Keep it where the deployment is configured; company secrets are for what agents use.`
-      })
+  refuseInfraSecret(name, key)
   const value = valueBytes(input.value ?? '')
   if (value.toString().trim() === '')
     throw new AppError('value_blank', { detail: 'The value is empty or only white space.' })
   return { name, key, description: input.description?.trim() || null, provider, value }
+}
+
+/** A name as it is stored: trimmed, one line, not blank. */
+export function checkName(text: string): string {
+  const name = text.trim()
+  if (name === '') throw invalid('/name', 'must not be blank')
+  if (controlCharacter.test(name)) throw invalid('/name', 'must not contain control characters')
+  return name
+}
+
+/** A key as it is stored; its characters are those of the schema. */
+export function checkKey(text: string): string {
+  return text.toLowerCase()
+}
+
+/** Refuses names and keys of what configures the deployment itself. */
+export function refuseInfraSecret(...texts: readonly string[]): void {
+  const found = texts.find(isInfraSecretName)
+  if (found === undefined) return
+  throw new AppError('infra_secret', {
+    detail: `${found} is a secret of the deployment itself. Keep it where the deployment is configured; company secrets are for what agents use.`
+  })
 }
 
 /** Checks a rotate body for a secret of a local provider and gives the new value's bytes. */

@@ -4,7 +4,8 @@ import {
   getSecret,
   listSecretCatalog,
   listSecrets as listSecretsRoute,
-  rotateSecret
+  rotateSecret,
+  updateSecret
 } from '@paperclip/contracts'
 import type { Db } from '@paperclip/db'
 import { type CursorCodec, type FastifyPluginAsyncTypebox, mount } from '@paperclip/server'
@@ -68,10 +69,15 @@ export const secretRoutes: FastifyPluginAsyncTypebox<Deps> = async (app, { db, s
   })
 
   app.route({
+    ...mount(prefix, updateSecret),
+    handler: async ({ caller, params: { id }, body }) => secrets.update(caller, id, body)
+  })
+
+  app.route({
     ...mount(prefix, deleteSecret),
     handler: async ({ caller, params: { id }, query }, reply) => {
-      await secrets.delete(caller, id, { force: query.force ?? false })
-      return reply.send({ ok: true, remote: 'none' })
+      const remote = await secrets.delete(caller, id, { force: query.force ?? false })
+      return reply.send({ ok: true, remote })
     }
   })
 

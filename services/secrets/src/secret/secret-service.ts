@@ -1,23 +1,30 @@
-import { type CreateSecret, newId, type RotateSecret, type SecretView } from '@paperclip/contracts'
-import { type Db, isUniqueViolation, type Tx, transaction } from '@paperclip/db'
+import {
+  type CreateSecret,
+  newId,
+  type RotateSecret,
+  type SecretView,
+  type UpdateSecret
+} from '@paperclip/contracts'
+import type { Db, Tx } from '@paperclip/db'
 import { AppError } from '@paperclip/server'
 import { insertActivity } from '../audit/activity-store.js'
-import { type Caller, requireRole, visibleCompanies } from '../auth/caller.js'
+import type { Caller } from '../auth/caller.js'
 import type { SecretsDatabase } from '../database.js'
-import { claimNonce } from '../nonce/nonce-store.js'
 import type { ProviderRegistry, SecretProvider } from '../provider/provider.js'
 import { destroyVersions, insertVersion, retireCurrentVersion } from '../version/version-store.js'
+import { activityOf, authorOf, changing, getForChange, getSecretOf, lockForChange } from './secret-change.js'
 import { checkNewSecret, checkRotation } from './secret-input.js'
 import {
   type CountedSecretRow,
   countBindings,
-  findSecret,
   insertSecret,
   lockSecret,
   markSecretDeleted,
   type SecretRow,
-  updateLatestVersion
+  updateLatestVersion,
+  updateSecret
 } from './secret-store.js'
+import { planUpdate } from './secret-update.js'
 import { toSecretView } from './secret-view.js'
 
 interface SecretServiceDeps {
@@ -26,44 +33,24 @@ interface SecretServiceDeps {
   defaultProvider: 'local_encrypted' | 'aws_secrets_manager' | 'gcp_secret_manager' | 'vault'
 }
 
-/** The rules of creating, rotating and deleting secrets. */
+/** What became of the value at a remote provider when its secret was deleted. */
+export type RemoteOutcome = 'none' | 'kept'
+
+/** The rules of creating, changing, rotating and deleting secrets. */
 export interface SecretService {
   create(caller: Caller, companyId: string, input: CreateSecret): Promise<SecretView>
   /** Finds a row the caller may see with at least a role; foreign and absent are the same `secret_not_found`. */
   get(caller: Caller, id: string, options?: { deleted: 'shown' | 'hidden' }): Promise<CountedSecretRow>
+  /** Changes what no value depends on; what repeats the present state is not recorded as a change. */
+  update(caller: Caller, id: string, input: UpdateSecret): Promise<SecretView>
   rotate(caller: Caller, id: string, input: RotateSecret): Promise<SecretView>
-  delete(caller: Caller, id: string, options: { force: boolean }): Promise<void>
+  delete(caller: Caller, id: string, options: { force: boolean }): Promise<RemoteOutcome>
 }
-
-/** Lost races (a deadlock, a serialisation failure) are run again from the start this often. */
-const attemptsMax = 3
 
 /** Makes the service over its database and providers. */
 export function createSecretService({ db, providers, defaultProvider }: SecretServiceDeps): SecretService {
-  async function get(
-    caller: Caller,
-    id: string,
-    { deleted, reader = db }: { deleted: 'shown' | 'hidden'; reader?: Db<SecretsDatabase> } = {
-      deleted: 'hidden'
-    }
-  ): Promise<CountedSecretRow> {
-    const row = await findSecret(reader, id, { companies: visibleCompanies(caller.actor), deleted })
-    if (row === undefined) throw new AppError('secret_not_found')
-    return row
-  }
-
-  async function getForChange(
-    caller: Caller,
-    id: string,
-    reader: Db<SecretsDatabase> = db
-  ): Promise<CountedSecretRow> {
-    const row = await get(caller, id, { deleted: 'hidden', reader })
-    requireRole(caller.actor, row.company_id, 'operator')
-    return row
-  }
-
   return {
-    get,
+    get: (caller, id, options) => getSecretOf(db, caller, id, options),
 
     async create(caller, companyId, input) {
       const { name, key, description, provider, value } = checkNewSecret(input, defaultProvider)
@@ -95,8 +82,24 @@ export function createSecretService({ db, providers, defaultProvider }: SecretSe
       return toSecretView({ ...row, reference_count: 0 })
     },
 
+    async update(caller, id, input) {
+      const row = await changing(db, caller, async (tx) => {
+        const secret = await lockForChange(tx, caller, id)
+        const { changes, deletes } = planUpdate(secret, input)
+        const changed = Object.keys(changes).join(', ')
+        const updated =
+          changed === ''
+            ? await getSecretOf(tx, caller, id)
+            : await updateSecret(tx, { companyId: secret.company_id, id }, changes)
+        if (changed !== '')
+          await insertActivity(tx, caller, activityOf('secret.updated', updated, { changed }))
+        return deletes ? deleteLocked(tx, caller, updated, { force: false }) : updated
+      })
+      return toSecretView(row)
+    },
+
     async rotate(caller, id, input) {
-      const found = await getForChange(caller, id)
+      const found = await getForChange(db, caller, id)
       requireActive(found)
       const value = checkRotation(input)
       const place = { companyId: found.company_id, secretId: id, versionId: newId() }
@@ -116,46 +119,31 @@ export function createSecretService({ db, providers, defaultProvider }: SecretSe
     },
 
     async delete(caller, id, { force }) {
-      await changing(db, caller, async (tx) => {
-        // After the nonce was taken: a replay is then told so, and not that the secret is gone.
-        const { company_id: companyId } = await getForChange(caller, id, tx)
-        const secret = await lockSecret(tx, { companyId, id })
-        if (secret === undefined) throw new AppError('secret_not_found')
-        const bindings = await countBindings(tx, { companyId, id })
-        if (bindings > 0 && !force)
-          throw new AppError('in_use', {
-            detail: `${bindings} environment ${bindings === 1 ? 'entry refers' : 'entries refer'} to this secret. Unbind it first, or delete with force=true.`
-          })
-        await destroyVersions(tx, { companyId, secretId: id })
-        await markSecretDeleted(tx, { companyId, id })
-        await insertActivity(tx, caller, activityOf('secret.deleted', secret, { force, bindings }))
-      })
+      const deleted = await changing(db, caller, async (tx) =>
+        deleteLocked(tx, caller, await lockForChange(tx, caller, id), { force })
+      )
+      return deleted.managed_mode === 'external_reference' ? 'kept' : 'none'
     }
   }
 }
 
-/** Runs a change with its nonce, and turns a taken name or key into its problem. */
-async function changing<T>(
-  db: Db<SecretsDatabase>,
+/** Deletes a locked secret: `in_use` while it is bound, unless forced. Its material goes, its history stays. */
+async function deleteLocked(
+  tx: Tx<SecretsDatabase>,
   caller: Caller,
-  work: (tx: Tx<SecretsDatabase>) => Promise<T>
-): Promise<T> {
-  try {
-    return await transaction(
-      db,
-      async (tx) => {
-        await claimNonce(tx, caller)
-        return work(tx)
-      },
-      { attemptsMax }
-    )
-  } catch (error) {
-    if (isUniqueViolation(error, 'company_secrets_name_taken'))
-      throw new AppError('name_taken', { detail: 'Another secret of this company has this name.' })
-    if (isUniqueViolation(error, 'company_secrets_key_taken'))
-      throw new AppError('key_taken', { detail: 'Another secret of this company has this key.' })
-    throw error
-  }
+  secret: SecretRow,
+  { force }: { force: boolean }
+): Promise<CountedSecretRow> {
+  const place = { companyId: secret.company_id, id: secret.id }
+  const bindings = await countBindings(tx, place)
+  if (bindings > 0 && !force)
+    throw new AppError('in_use', {
+      detail: `${bindings} environment ${bindings === 1 ? 'entry refers' : 'entries refer'} to this secret. Unbind it first, or delete with force=true.`
+    })
+  await destroyVersions(tx, { companyId: place.companyId, secretId: place.id })
+  const deleted = await markSecretDeleted(tx, place)
+  await insertActivity(tx, caller, activityOf('secret.deleted', secret, { force, bindings }))
+  return deleted
 }
 
 function providerOf(providers: ProviderRegistry, id: SecretRow['provider']): SecretProvider {
@@ -163,13 +151,6 @@ function providerOf(providers: ProviderRegistry, id: SecretRow['provider']): Sec
   if (provider === undefined)
     throw new AppError('provider_unsupported', { detail: `The provider ${id} cannot be used yet.` })
   return provider
-}
-
-function authorOf({ actor }: Caller): {
-  created_by_user_id: string | null
-  created_by_agent_id: string | null
-} {
-  return { created_by_user_id: actor.userId, created_by_agent_id: actor.agentId }
 }
 
 function requireActive(secret: SecretRow): void {
@@ -182,14 +163,4 @@ function requireActive(secret: SecretRow): void {
 function requireExpectedVersion(secret: SecretRow, expected: number | undefined): void {
   if (expected !== undefined && expected !== secret.latest_version)
     throw new AppError('version_conflict', { detail: `Version ${secret.latest_version} is the latest.` })
-}
-
-function activityOf(action: string, secret: SecretRow, facts: Record<string, number | boolean> = {}) {
-  return {
-    companyId: secret.company_id,
-    action,
-    entityType: 'secret',
-    entityId: secret.id,
-    metadata: { key: secret.key, provider: secret.provider, ...facts }
-  }
 }

@@ -1,6 +1,6 @@
 import type { SecretQuery } from '@paperclip/contracts'
 import type { Db, Tx } from '@paperclip/db'
-import { type Insertable, type Selectable, sql } from 'kysely'
+import { type Insertable, type Selectable, sql, type Updateable } from 'kysely'
 import type { SecretsDatabase, SecretTable } from '../database.js'
 
 /** A secret's row; nothing sealed lies in it. */
@@ -112,14 +112,35 @@ export function updateLatestVersion(
     .executeTakeFirstOrThrow()
 }
 
+/** Writes changed members. Violates `company_secrets_name_taken` or `company_secrets_key_taken`. */
+export function updateSecret(
+  tx: Tx<SecretsDatabase>,
+  { companyId, id }: { companyId: string; id: string },
+  changes: Pick<Updateable<SecretTable>, 'name' | 'key' | 'description' | 'status'>
+): Promise<CountedSecretRow> {
+  return tx
+    .updateTable('company_secrets')
+    .set({ ...changes, updated_at: sql`now()` })
+    .where('company_id', '=', companyId)
+    .where('id', '=', id)
+    .returningAll()
+    .returning(referenceCount)
+    .executeTakeFirstOrThrow()
+}
+
 /** Marks a secret as deleted: hidden, its name and key free, its history kept. */
-export async function markSecretDeleted(
+export function markSecretDeleted(
   tx: Tx<SecretsDatabase>,
   { companyId, id }: { companyId: string; id: string }
-): Promise<void> {
-  await sql`
-    update company_secrets set status = 'deleted', deleted_at = now(), updated_at = now()
-    where company_id = ${companyId} and id = ${id}`.execute(tx)
+): Promise<CountedSecretRow> {
+  return tx
+    .updateTable('company_secrets')
+    .set({ status: 'deleted', deleted_at: sql`now()`, updated_at: sql`now()` })
+    .where('company_id', '=', companyId)
+    .where('id', '=', id)
+    .returningAll()
+    .returning(referenceCount)
+    .executeTakeFirstOrThrow()
 }
 
 /** How many environments refer to a secret. Served by `company_secret_bindings_of_secret`. */

@@ -1,20 +1,29 @@
-import { listSecretVersions, type SecretVersionView } from '@paperclip/contracts'
+import {
+  destroySecretVersion,
+  disableSecretVersion,
+  enableSecretVersion,
+  listSecretVersions,
+  type SecretVersionView
+} from '@paperclip/contracts'
 import type { Db } from '@paperclip/db'
 import { type CursorCodec, type FastifyPluginAsyncTypebox, mount } from '@paperclip/server'
 import type { SecretsDatabase } from '../database.js'
 import { loadPage } from '../page.js'
 import { prefix } from '../prefix.js'
 import type { SecretService } from '../secret/secret-service.js'
+import type { VersionService } from './version-service.js'
 import { listVersions, type VersionRow } from './version-store.js'
 
 interface Deps {
   db: Db<SecretsDatabase>
   secrets: SecretService
+  versions: VersionService
   cursors: CursorCodec
 }
 
-/** The versions of a secret. */
-export const versionRoutes: FastifyPluginAsyncTypebox<Deps> = async (app, { db, secrets, cursors }) => {
+/** The versions of a secret, and their states. */
+export const versionRoutes: FastifyPluginAsyncTypebox<Deps> = async (app, deps) => {
+  const { db, secrets, versions, cursors } = deps
   app.route({
     ...mount(prefix, listSecretVersions),
     handler: async ({ caller, params: { id }, query }, reply) => {
@@ -34,6 +43,21 @@ export const versionRoutes: FastifyPluginAsyncTypebox<Deps> = async (app, { db, 
       })
       return reply.send(rows.map(toVersionView))
     }
+  })
+
+  app.route({
+    ...mount(prefix, disableSecretVersion),
+    handler: async ({ caller, params }) => toVersionView(await versions.disable(caller, params))
+  })
+
+  app.route({
+    ...mount(prefix, enableSecretVersion),
+    handler: async ({ caller, params }) => toVersionView(await versions.enable(caller, params))
+  })
+
+  app.route({
+    ...mount(prefix, destroySecretVersion),
+    handler: async ({ caller, params }) => toVersionView(await versions.destroy(caller, params))
   })
 }
 

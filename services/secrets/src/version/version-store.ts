@@ -3,11 +3,24 @@ import { type Selectable, sql } from 'kysely'
 import type { SecretsDatabase, VersionTable } from '../database.js'
 import type { StoredVersion, ValuePlace } from '../provider/provider.js'
 
+const listedColumns = [
+  'version',
+  'status',
+  'created_at',
+  'created_by_user_id',
+  'created_by_agent_id',
+  'provider_version_ref'
+] as const
+
 /** A version as it is listed: never its sealed bytes. */
-export type VersionRow = Pick<
-  Selectable<VersionTable>,
-  'version' | 'status' | 'created_at' | 'created_by_user_id' | 'created_by_agent_id' | 'provider_version_ref'
->
+export type VersionRow = Pick<Selectable<VersionTable>, (typeof listedColumns)[number]>
+
+/** One version of a secret, by its number. */
+export interface VersionPlace {
+  readonly companyId: string
+  readonly secretId: string
+  readonly version: number
+}
 
 interface NewVersion {
   place: ValuePlace
@@ -57,6 +70,37 @@ export async function destroyVersions(
     where company_id = ${companyId} and secret_id = ${secretId} and version is not null`.execute(tx)
 }
 
+/** Finds one version. Served by the unique index on secret and version. */
+export function findVersion(
+  db: Db<SecretsDatabase>,
+  { companyId, secretId, version }: VersionPlace
+): Promise<VersionRow | undefined> {
+  return db
+    .selectFrom('company_secret_versions')
+    .select(listedColumns)
+    .where('company_id', '=', companyId)
+    .where('secret_id', '=', secretId)
+    .where('version', '=', version)
+    .executeTakeFirst()
+}
+
+/** Sets the status of a version, under the lock of its secret. A destroyed one loses its material in the same statement. */
+export function updateVersionStatus(
+  tx: Tx<SecretsDatabase>,
+  { companyId, secretId, version }: VersionPlace,
+  status: 'current' | 'previous' | 'disabled' | 'destroyed'
+): Promise<VersionRow> {
+  return tx
+    .updateTable('company_secret_versions')
+    .set({ status, ...(status === 'destroyed' ? { sealed: null, fingerprint: null } : {}) })
+    .where('company_id', '=', companyId)
+    .where('secret_id', '=', secretId)
+    .where('version', '=', version)
+    .where('status', '<>', 'destroyed')
+    .returning(listedColumns)
+    .executeTakeFirstOrThrow()
+}
+
 /** One page of a secret's versions, newest first. Served by the unique index on secret and version. */
 export function listVersions(
   db: Db<SecretsDatabase>,
@@ -65,14 +109,7 @@ export function listVersions(
 ): Promise<VersionRow[]> {
   let query = db
     .selectFrom('company_secret_versions')
-    .select([
-      'version',
-      'status',
-      'created_at',
-      'created_by_user_id',
-      'created_by_agent_id',
-      'provider_version_ref'
-    ])
+    .select(listedColumns)
     .where('company_id', '=', companyId)
     .where('secret_id', '=', secretId)
     .where('version', 'is not', null)
