@@ -31,7 +31,7 @@ t.test('a deleted company resolves nowhere, its key is destroyed, and its record
     gateways: 2,
     secrets: 2,
     databaseUrls,
-    gatewayEnv: () => ({ PAPERCLIP_ENABLE_COMPANY_DELETION: 'true' })
+    gatewayEnv: { PAPERCLIP_ENABLE_COMPANY_DELETION: 'true' }
   })
   const admin = new pg.Client({ connectionString: database.adminUrl })
   await admin.connect()
