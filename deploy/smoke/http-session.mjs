@@ -1,6 +1,7 @@
 /** A small HTTP client with cookies that connects to this machine whatever name the address has. */
 import http from 'node:http'
 import https from 'node:https'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 const timeoutMs = 20_000
 
@@ -19,12 +20,13 @@ export function openSession({ origin, ca }) {
 
   /**
    * Sends a request; with a token as bearer, else with the cookies and the Origin that a browser would send.
+   * `retries`: how often to come again when a busy instance (503) says when.
    *
    * @param {string} method
    * @param {string} path
-   * @param {{ body?: unknown, token?: string, status?: number }} [options]
+   * @param {{ body?: unknown, token?: string, status?: number, retries?: number }} [options]
    */
-  async function send(method, path, { body, token, status = 200 } = {}) {
+  async function send(method, path, { body, token, status = 200, retries = 0 } = {}) {
     const text = body === undefined ? '' : JSON.stringify(body)
     const headers = { host: base.host }
     if (body !== undefined) headers['content-type'] = 'application/json'
@@ -35,6 +37,11 @@ export function openSession({ origin, ca }) {
       if (cookies.size > 0) headers.cookie = [...cookies].map((pair) => pair.join('=')).join('; ')
     }
     const reply = await exchange(base, { method, path, headers, ca }, text)
+    const retryAfterSeconds = Number(reply.headers['retry-after'])
+    if (reply.statusCode === 503 && retryAfterSeconds > 0 && retries > 0) {
+      await sleep(retryAfterSeconds * 1_000)
+      return await send(method, path, { body, token, status, retries: retries - 1 })
+    }
     if (token === undefined) keepCookies(reply.headers['set-cookie'] ?? [])
     if (reply.statusCode !== status) {
       const code = jsonOf(reply.text)?.code ?? 'no code'

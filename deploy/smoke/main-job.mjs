@@ -31,7 +31,7 @@ export async function runOnce(session, { token, job }) {
   const { companyId, agentId, secretId, value } = job
   const path = `/api/companies/${companyId}/agents/${agentId}/runs`
   const opened = (await session.send('POST', path, { body: {}, token, status: 201 })).json
-  const run = { token: opened.token, body: {} }
+  const run = { token: opened.token, body: {}, retries: 5 }
   const resolved = (await session.send('POST', '/api/agents/me/env', run)).json
   // Not assert.equal: its message would show the value.
   assert.ok(resolved.env.ANTHROPIC_API_KEY === value, 'the run gets the value that was stored')
