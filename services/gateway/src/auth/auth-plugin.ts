@@ -6,6 +6,7 @@ import type { TrafficLimit } from '../limit/traffic-limit.js'
 import { type Actor, actorIdOf, anonymous } from './actor.js'
 import { type AuthenticateDeps, authenticate } from './authenticate.js'
 import { authorize } from './authorize.js'
+import { requireOneHost } from './host-guard.js'
 import { type OriginsOf, requireOwnOrigin } from './origin-guard.js'
 
 interface AuthPluginOptions extends AuthenticateDeps {
@@ -39,6 +40,7 @@ export const authPlugin = fp<AuthPluginOptions>(
       request.actor = anonymous
       const { auth, operationId } = request.routeOptions.config
       if (probes.has(operationId)) return
+      requireOneHost(request.raw)
       if (!options.isHostAllowed(request.host ?? ''))
         throw new AppError('host_not_allowed', {
           detail: 'The gateway does not answer to this host name. Allow it in PAPERCLIP_ALLOWED_HOSTNAMES.'

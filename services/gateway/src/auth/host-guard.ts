@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
+import { AppError } from '@paperclip/server'
 import type { DeploymentMode } from '../config-mode.js'
 
 /** What decides which names the gateway answers to. */
@@ -21,6 +22,34 @@ export function hostJudge({ mode, publicUrl, allowedHostnames }: HostRule): (hos
     const name = hostnameOf(host)
     return name !== '' && (names.has(name) || isAddress(name))
   }
+}
+
+/** A request line that names a whole address, as only a proxy is sent one (RFC 9112 section 3.2.2). */
+const wholeAddress = /^https?:\/\/([^/?#]*)/i
+
+/**
+ * Refuses a request that names more than one host: whoever stands in front might have looked at another one than we
+ * do. Twice the same is refused as well (RFC 9112 section 3.2).
+ */
+export function requireOneHost({
+  url = '/',
+  rawHeaders
+}: {
+  url?: string | undefined
+  rawHeaders: string[]
+}): void {
+  let hosts = 0
+  let named = ''
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]
+    // Every request passes here: lengths first.
+    if (name?.length !== 4 || name.toLowerCase() !== 'host') continue
+    hosts++
+    named = rawHeaders[at + 1] ?? ''
+  }
+  const inLine = url.startsWith('/') ? undefined : wholeAddress.exec(url)?.[1]
+  if (hosts > 1 || (inLine !== undefined && inLine.toLowerCase() !== named.toLowerCase()))
+    throw new AppError('invalid_request', { detail: 'The request names more than one host.' })
 }
 
 /** Takes port, case and trailing dot off a `Host` header; empty when it is not one. */
