@@ -10,6 +10,7 @@ import {
   listActivity,
   listCompanyAccessEvents,
   listInstanceActivity,
+  listSecretAccessEvents,
   resolveEnvironment,
   resolveRunEnvironment,
   revealRunSecret
@@ -81,8 +82,18 @@ t.test('a deleted company resolves nowhere, its key is destroyed, and its record
     [companyId]
   )
   t.match(rows, [{ wrapped: null, shredded_at: Date }], 'no key is left that could open what is stored')
-  const secret = await api.send(getSecret, { params: { id: secretId } })
-  t.ok(secret.status === 404 || !secret.text.includes(value))
+  t.same(await api.everywhere(getSecret, { params: { id: secretId } }), ['404 secret_not_found'])
+  const history = await api.ok(listSecretAccessEvents, { params: { id: secretId } })
+  t.ok(
+    history.some(({ outcome }) => outcome === 'success'),
+    'but who had it can still be read'
+  )
+  const left = await admin.query(
+    `select (select count(*) from secrets.environments where company_id = $1)::int as environments,
+      (select count(*) from secrets.company_secret_bindings where company_id = $1)::int as bindings`,
+    [companyId]
+  )
+  t.same(left.rows, [{ environments: 0, bindings: 0 }], 'nor do values in the open stay behind')
   t.equal(await resolveOne(world, keptRun.token, 'KEY'), kept.value)
 
   const record = await eventually(async () => {

@@ -53,6 +53,11 @@ export async function replaceBindings(
     ) as r (id, name, secret_id, version)`.execute(tx)
 }
 
+/** Removes all references of a company. */
+export async function deleteBindingsOf(tx: Tx<SecretsDatabase>, companyId: string): Promise<void> {
+  await tx.deleteFrom('company_secret_bindings').where('company_id', '=', companyId).execute()
+}
+
 /** Removes the references of one environment. */
 export async function deleteBindings(tx: Tx<SecretsDatabase>, target: Target): Promise<void> {
   await tx

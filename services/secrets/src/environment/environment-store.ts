@@ -72,6 +72,11 @@ export async function deleteEnvironment(tx: Tx<SecretsDatabase>, target: Target)
     .execute()
 }
 
+/** Removes all environments of a company. */
+export async function deleteEnvironmentsOf(tx: Tx<SecretsDatabase>, companyId: string): Promise<void> {
+  await tx.deleteFrom('environments').where('company_id', '=', companyId).execute()
+}
+
 /** A secret that some reference names, and which of the wanted versions it has. */
 export interface ReferencedSecret {
   readonly id: string

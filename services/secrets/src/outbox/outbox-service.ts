@@ -1,11 +1,12 @@
 import { newId, type OutboxItem } from '@paperclip/contracts'
 import { type Db, type Tx, transaction } from '@paperclip/db'
 import type { Caller } from '../auth/caller.js'
-import { deleteBindings } from '../binding/binding-store.js'
+import { deleteBindings, deleteBindingsOf } from '../binding/binding-store.js'
 import type { SecretsDatabase } from '../database.js'
-import { deleteEnvironment } from '../environment/environment-store.js'
+import { deleteEnvironment, deleteEnvironmentsOf } from '../environment/environment-store.js'
 import { shredCompanyKey } from '../keyring/keyring-store.js'
 import { claimNonce } from '../nonce/nonce-store.js'
+import { deleteSecretsOf } from '../secret/secret-store.js'
 import { claimItem, insertDelivered } from './outbox-store.js'
 
 /** Takes what the gateway's outbox delivers. */
@@ -44,6 +45,9 @@ async function obey(tx: Tx<SecretsDatabase>, command: NonNullable<OutboxItem['co
       await deleteBindings(tx, command)
       break
     case 'company.deleted':
+      await deleteEnvironmentsOf(tx, command.companyId)
+      await deleteBindingsOf(tx, command.companyId)
+      await deleteSecretsOf(tx, command.companyId)
       await shredCompanyKey(tx, { id: newId(), companyId: command.companyId })
       break
   }

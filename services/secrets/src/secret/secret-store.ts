@@ -143,6 +143,16 @@ export function markSecretDeleted(
     .executeTakeFirstOrThrow()
 }
 
+/** Marks all secrets of a company as deleted: hidden, their history kept for the instance's admins. */
+export async function deleteSecretsOf(tx: Tx<SecretsDatabase>, companyId: string): Promise<void> {
+  await tx
+    .updateTable('company_secrets')
+    .set({ status: 'deleted', deleted_at: sql`now()`, updated_at: sql`now()` })
+    .where('company_id', '=', companyId)
+    .where('deleted_at', 'is', null)
+    .execute()
+}
+
 /** How many environments refer to a secret. Served by `company_secret_bindings_of_secret`. */
 export async function countBindings(
   tx: Tx<SecretsDatabase>,
