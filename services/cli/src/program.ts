@@ -26,8 +26,12 @@ import { addRun } from './commands/run.js'
 import { addSecretsAccessEvents } from './commands/secrets-access-events.js'
 import { addSecretsCreate } from './commands/secrets-create.js'
 import { addSecretsDelete } from './commands/secrets-delete.js'
+import { addSecretsDestroyVersion } from './commands/secrets-destroy-version.js'
+import { addSecretsDisableVersion } from './commands/secrets-disable-version.js'
+import { addSecretsEnableVersion } from './commands/secrets-enable-version.js'
 import { addSecretsList } from './commands/secrets-list.js'
 import { addSecretsRotate } from './commands/secrets-rotate.js'
+import { addSecretsUpdate } from './commands/secrets-update.js'
 import { addSecretsUsage } from './commands/secrets-usage.js'
 import { addSecretsVersions } from './commands/secrets-versions.js'
 import { cliVersion } from './version.js'
@@ -52,8 +56,12 @@ const groups: readonly [name: string, summary: string, commands: readonly AddCom
       addSecretsList,
       addSecretsCreate,
       addSecretsRotate,
+      addSecretsUpdate,
       addSecretsDelete,
       addSecretsVersions,
+      addSecretsDisableVersion,
+      addSecretsEnableVersion,
+      addSecretsDestroyVersion,
       addSecretsUsage,
       addSecretsAccessEvents
     ]

@@ -126,6 +126,53 @@ t.test('delete says that a secret is in use, and what to do', async (t) => {
   t.same(gateway.violations, [])
 })
 
+t.test('update sends what was named and nothing else, and asks for something to change', async (t) => {
+  const gateway = await fakeGateway(t, { ...basics, updateSecret: () => ({ body: anthropic }) })
+  const update = (...flags: string[]) =>
+    runCli(['secrets', 'update', key, ...flags], { origin: gateway.origin })
+  const flags = ['--name', 'Other', '--key', 'other', '--description', 'd', '--status', 'archived']
+  t.match(await update(...flags), { code: 0, stdout: /Anthropic API Key/ })
+  t.match(gateway.last('updateSecret'), { params: { id } })
+  t.same(gateway.last('updateSecret')?.body, {
+    name: 'Other',
+    key: 'other',
+    description: 'd',
+    status: 'archived'
+  })
+  t.equal((await update('--clear-description', '--json')).code, 0)
+  t.same(gateway.last('updateSecret')?.body, { description: null })
+  const before = gateway.calls.length
+  t.match(await update(), { code: 2, stderr: /nothing to change[\s\S]*--name/ })
+  t.match(await update('--description', 'd', '--clear-description'), { code: 2, stderr: /contradict/ })
+  t.match(await update('--status', 'deleted'), { code: 2, stderr: /archived/ })
+  t.equal(gateway.calls.length, before, 'nothing was sent')
+  t.same(gateway.violations, [])
+})
+
+t.test('versions are disabled, enabled and destroyed by number; destroying wants --yes', async (t) => {
+  const row = { version: 2, createdAt: anthropic.createdAt, createdByUserId: 'local-board' }
+  const version = (status: string) => () => ({
+    body: { ...row, status, createdByAgentId: null, providerVersionRef: null }
+  })
+  const gateway = await fakeGateway(t, {
+    ...basics,
+    disableSecretVersion: version('disabled'),
+    enableSecretVersion: version('previous'),
+    destroySecretVersion: version('destroyed')
+  })
+  const change = (...args: string[]) => runCli(['secrets', ...args], { origin: gateway.origin })
+  t.match(await change('disable-version', key, '2'), { code: 0, stdout: /status +disabled/ })
+  t.match(await change('enable-version', key, '2'), { code: 0, stdout: /status +previous/ })
+  t.match(gateway.last('enableSecretVersion')?.params, { id, version: '2' })
+  const before = gateway.calls.length
+  t.match(await change('destroy-version', key, '2'), { code: 2, stderr: /cannot be undone[\s\S]*--yes/ })
+  t.match(await change('disable-version', key, 'latest'), { code: 2, stderr: /version number/ })
+  t.equal(gateway.calls.length, before, 'nothing was sent')
+  const destroyed = await change('destroy-version', id, '2', '--yes', '--json')
+  t.match(JSON.parse(destroyed.stdout), { version: 2, status: 'destroyed' })
+  t.same(gateway.violations, [])
+})
+
 t.test('access events and activity are shown with who stands behind them', async (t) => {
   const opener = {
     actorType: 'user',

@@ -1,6 +1,7 @@
 import { rotateSecret } from '@paperclip/contracts'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { withApi } from '../api-session.js'
+import { parseVersion } from '../change-version.js'
 import type { CliIo } from '../cli-io.js'
 import { type CompanyFlags, namedCompany, withCompanyFlags } from '../pick-company.js'
 import { pickSecretId } from '../pick-secret-id.js'
@@ -35,9 +36,4 @@ Example:
         printRecord(io, { json: flags.json ?? false, record, columns: secretColumns })
       })
     })
-}
-
-function parseVersion(text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('It must be a version number.')
 }

@@ -41,6 +41,7 @@ const ofCompanyWith = (body: object) => (place: Place) => ({ ...ofCompany(place)
 const ofAgent = ({ companyId, agentId }: Place): Call => ({ params: { companyId, agentId } })
 const ofProject = ({ companyId, projectId }: Place): Call => ({ params: { companyId, projectId } })
 const ofSecret = ({ secretId }: Place): Call => ({ params: { id: secretId } })
+const ofNewVersion = async (place: Place) => ({ params: { id: await place.newSecret(), version: '1' } })
 const ofNewAgent = async (place: Place) => ({ params: { id: await place.newAgent() } })
 const ofNewUser = async (_: Place, __: Caller, maker: Maker) => ({ params: { id: await newUser(maker) } })
 
@@ -233,6 +234,10 @@ export const policies: Readonly<Record<string, Policy>> = {
   listSecretVersions: { people: 'viewer', call: ofSecret },
   listSecretAccessEvents: { people: 'viewer', call: ofSecret },
   rotateSecret: { people: 'operator', call: (place) => ({ ...ofSecret(place), body: { value: 'value' } }) },
+  updateSecret: { people: 'operator', call: (place) => ({ ...ofSecret(place), body: { description: 'x' } }) },
+  disableSecretVersion: { people: 'operator', call: ofNewVersion },
+  enableSecretVersion: { people: 'operator', call: ofNewVersion },
+  destroySecretVersion: { people: 'operator', call: ofNewVersion },
   deleteSecret: { people: 'operator', call: async (place) => ({ params: { id: await place.newSecret() } }) },
   getAgentEnvironment: { people: 'viewer', call: ofAgent },
   putAgentEnvironment: {
