@@ -1,6 +1,6 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { newId } from '@paperclip/contracts'
+import { confirmationCode, newId } from '@paperclip/contracts'
 import t from 'tap'
 import { type FakeHandler, fakeGateway } from './fixtures/fake-gateway.js'
 import { runCli, startCli } from './fixtures/run-cli.js'
@@ -75,6 +75,7 @@ t.test('a sign-in is approved elsewhere, kept for its owner alone, and used from
   t.equal(login.code, 0)
   t.same(JSON.parse(login.stdout), me)
   t.match(login.stderr, `http://localhost/cli-auth/${challengeId}?token=`, 'the address to open')
+  t.match(login.stderr, confirmationCode(challengeId), 'and what its page must show')
   t.notMatch(login.stdout + login.stderr, boardToken, 'the key is not shown')
   t.match(gateway.last('createCliChallenge')?.body, { clientName: 'laptop', requestedAccess: 'board' })
   t.equal(gateway.last('getCliChallenge')?.token, null)

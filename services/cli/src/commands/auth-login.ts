@@ -4,6 +4,7 @@ import {
   type CliChallengeCreated,
   type CliChallengeView,
   cancelCliChallenge,
+  confirmationCode,
   createCliChallenge,
   getCliChallenge,
   getCliMe
@@ -68,6 +69,7 @@ async function awaitDecision(
   process.once('SIGINT', giveUp)
   process.once('SIGTERM', giveUp)
   note(io, `open this address and approve the sign-in: ${challenge.approvalUrl}`)
+  note(io, `the page must show the code ${confirmationCode(id)}`)
   note(io, 'waiting for the approval; Ctrl-C gives up')
   try {
     for (;;) {
