@@ -3,13 +3,13 @@ import type { Db, Tx } from '@paperclip/db'
 import { AppError } from '@paperclip/server'
 import type { Actor, BoardActor } from '../auth/actor.js'
 import { requireBoard } from '../auth/authorize.js'
-import { holdUser } from '../board-key/board-key-store.js'
 import type { GatewayDatabase } from '../database.js'
 import { hashToken, isTokenOf, newOpaqueToken } from '../opaque-token.js'
 import { activityOf } from '../outbox/activity.js'
 import type { Mutate } from '../outbox/mutation.js'
 import { insertOutbox } from '../outbox/outbox-store.js'
 import { actAs, deleteSessionsOf } from '../session/session-store.js'
+import { holdRightsOf, insertInstanceAdmin } from '../user/user-store.js'
 import {
   adoptCompanies,
   type ClaimState,
@@ -18,7 +18,6 @@ import {
   findBoardClaim,
   hasInstanceAdmin,
   insertBoardClaim,
-  insertInstanceAdmin,
   lockInstance,
   updateClaimed
 } from './board-claim-store.js'
@@ -96,7 +95,7 @@ async function requireClaim(
 async function makeFirstAdmin(tx: Tx<GatewayDatabase>, actor: BoardActor): Promise<void> {
   const { userId } = actor
   // Deleted since the request was let in: a role for nobody would close the claim to everybody.
-  if (!(await holdUser(tx, userId))) throw new AppError('unauthenticated')
+  if (!(await holdRightsOf(tx, userId))) throw new AppError('unauthenticated')
   await insertInstanceAdmin(tx, userId)
   const owned = await adoptCompanies(tx, { userId, membershipsMax: limits.membershipsMax })
   const companies = await countCompanies(tx)

@@ -83,15 +83,6 @@ export async function updateClaimed(tx: Tx<GatewayDatabase>, userId: string): Pr
     .execute()
 }
 
-/** Makes a user an instance admin. */
-export async function insertInstanceAdmin(tx: Tx<GatewayDatabase>, userId: string): Promise<void> {
-  await tx
-    .insertInto('instance_user_roles')
-    .values({ user_id: userId, role: 'instance_admin' })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute()
-}
-
 /**
  * Makes a user the owner of companies that no person owns, active ones and old ones first, as far as the limit of
  * memberships reaches. Gives their ids.
