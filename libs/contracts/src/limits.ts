@@ -20,6 +20,14 @@ export const limits = {
   plainValueBytesMax: 16 * 1024,
   plainValuesBytesMax: 256 * 1024,
   resolvedEnvironmentBytesMax: 4 * 1024 * 1024,
+  /** A sentence of a health check. */
+  healthTextCharsMax: 500,
+  /** A provider's cursor: AWS allows its own 4,096. */
+  providerTokenCharsMax: 4_096,
+  remotePageRowsDefault: 50,
+  remotePageRowsMax: 100,
+  /** The longest name of a secret at AWS is 512; room for a leading slash and other providers. */
+  remoteNameCharsMax: 600,
   pageRowsDefault: 100,
   pageRowsMax: 500,
   cursorCharsMax: 512,

@@ -55,6 +55,8 @@ export const problems = {
   status_unsupported: { status: 422, title: 'This status cannot be set.' },
   destroy_unsupported: { status: 422, title: 'The provider cannot destroy a single version.' },
   provider_unsupported: { status: 422, title: 'The provider cannot be used.' },
+  vault_inactive: { status: 422, title: 'The provider vault takes no values.' },
+  vault_mismatch: { status: 422, title: 'The provider vault is of another provider.' },
   secret_inactive: { status: 422, title: 'The secret is not active.' },
   secret_deleted: { status: 422, title: 'The secret was deleted.' },
   version_inactive: { status: 422, title: 'The version is not active.' },

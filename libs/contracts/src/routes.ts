@@ -13,10 +13,12 @@ import type { Route } from './route.js'
 import * as run from './run.js'
 import * as runtime from './runtime.js'
 import * as secret from './secret.js'
+import * as secretProvider from './secret-provider.js'
 import * as secretUsage from './secret-usage.js'
 import * as secretVersion from './secret-version.js'
 import * as session from './session.js'
 import * as user from './user.js'
+import * as vault from './vault.js'
 
 function isRoute(value: unknown): value is Route {
   return typeof value === 'object' && value !== null && 'config' in value && 'path' in value
@@ -36,6 +38,8 @@ const nouns: readonly (readonly [title: string, contracts: object])[] = [
   ['Agents and their keys', agent],
   ['Runs', run],
   ['Secrets', { ...secret, ...secretVersion, ...secretUsage }],
+  ['Providers', secretProvider],
+  ['Provider vaults', vault],
   ['Environments', environment],
   ['Runtime', runtime],
   ['Audit', audit]

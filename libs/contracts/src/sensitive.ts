@@ -46,6 +46,16 @@ export function isSensitiveName(name: string): boolean {
   return last === 'KEY' && words.length === 2 && !plainKeyWords.has(before)
 }
 
+/** Members by which credentials are known that are no secret by their last word alone. */
+const credentialPart =
+  /(?:^|_)(?:CREDENTIALS?|SECRETS?|TOKENS?|PASSWORD|PASSPHRASE|AUTH|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|SERVICE_?ACCOUNT|ROLE_ID|KEY_?FILE|CERT|CERTIFICATE)(?:_|$)/
+
+/** Says whether a member that is not known is named like a part of a credential, such as `accessKeyId`. */
+export function isCredentialName(name: string): boolean {
+  const words = name.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase()
+  return isSensitiveName(name) || credentialPart.test(words.replaceAll(/[^A-Z0-9]+/g, '_'))
+}
+
 /** What may fail late is bounded, or starts once only: else a hostile value would be read to its end many times. */
 const valueShapes: readonly RegExp[] = [
   /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/,

@@ -1,3 +1,4 @@
+import { isCredentialName } from '@paperclip/contracts'
 import { Ajv, type ErrorObject } from 'ajv'
 import addFormats from 'ajv-formats'
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
@@ -62,7 +63,9 @@ function isPlainName(name: unknown): name is string {
 function messageOf(error: ErrorObject): string {
   switch (error.keyword) {
     case 'additionalProperties':
-      return 'is not known'
+      return isCredentialName(String(error.params.additionalProperty))
+        ? 'is not known, and is named like a credential: none is taken here'
+        : 'is not known'
     case 'required':
       return 'is required'
     case 'enum':

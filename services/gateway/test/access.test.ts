@@ -333,6 +333,7 @@ function bodyFor(route: Route): object {
     cancelCliChallenge: { token: 'x' },
     rotateSecret: { value: 'x' },
     updateSecret: { name: 'x' },
+    updateVault: { displayName: 'x' },
     putAgentEnvironment: { env: {} },
     putProjectEnvironment: { env: {} }
   }

@@ -16,9 +16,11 @@ import { problemOfError } from './error-problem.js'
 import { healthRoutes } from './health/health-routes.js'
 import { pingDatabase } from './health/health-store.js'
 import { outboxRoutes } from './outbox/outbox-routes.js'
+import { providerRoutes } from './provider/provider-routes.js'
 import { resolveRoutes } from './resolve/resolve-routes.js'
 import { revealRoutes } from './resolve/reveal-routes.js'
 import { secretRoutes } from './secret/secret-routes.js'
+import { vaultRoutes } from './vault/vault-routes.js'
 import { versionRoutes } from './version/version-routes.js'
 
 export const serviceVersion = '0.1.0'
@@ -44,6 +46,8 @@ export async function buildApp(deps: Deps): Promise<Server> {
   await app.register(secretRoutes, { db, secrets, cursors })
   await app.register(versionRoutes, { db, secrets, versions: deps.versions, cursors })
   await app.register(bindingRoutes, { db, secrets })
+  await app.register(providerRoutes, { providerService: deps.providerService })
+  await app.register(vaultRoutes, { db, vaults: deps.vaults, vaultHealth: deps.vaultHealth, cursors })
   await app.register(environmentRoutes, { environments: deps.environments })
   await app.register(resolveRoutes, { resolves: deps.resolves })
   await app.register(revealRoutes, { db, reveals: deps.reveals })

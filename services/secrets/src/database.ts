@@ -1,4 +1,13 @@
-import type { ActivityMetadata, OpenedBy, ProviderId, TargetType } from '@paperclip/contracts'
+import type {
+  ActivityMetadata,
+  OpenedBy,
+  ProviderId,
+  TargetType,
+  VaultConfig,
+  VaultHealthDetails,
+  VaultHealthStatus,
+  VaultStatus
+} from '@paperclip/contracts'
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 
 type Time = ColumnType<Date, Date | undefined, Date>
@@ -53,10 +62,31 @@ export interface VersionTable {
   sealed: Buffer | null
   fingerprint: Buffer | null
   provider_version_ref: string | null
+  /** The vault it was written to; null: the configuration of the deployment. */
+  provider_config_id: string | null
   lease_until: NullableTime
   created_by_agent_id: string | null
   created_by_user_id: string | null
   created_at: Time
+}
+
+export interface VaultTable {
+  id: string
+  company_id: string
+  provider: ProviderId
+  display_name: string
+  status: VaultStatus
+  is_default: boolean
+  config: JSONColumnType<VaultConfig>
+  health_status: VaultHealthStatus | null
+  health_checked_at: NullableTime
+  health_message: string | null
+  health_details: JSONColumnType<VaultHealthDetails> | null
+  disabled_at: NullableTime
+  created_by_agent_id: string | null
+  created_by_user_id: string | null
+  created_at: Time
+  updated_at: Time
 }
 
 export interface EnvironmentTable {
@@ -130,6 +160,7 @@ export interface SecretsDatabase {
   company_keys: CompanyKeyTable
   company_secrets: SecretTable
   company_secret_versions: VersionTable
+  company_secret_provider_configs: VaultTable
   environments: EnvironmentTable
   company_secret_bindings: BindingTable
   secret_access_events: AccessEventTable

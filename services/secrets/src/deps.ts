@@ -22,11 +22,16 @@ import { getCursorKey } from './keyring/keyring-store.js'
 import { type MasterKeyring, openMasterKeyring } from './keyring/master-keyring.js'
 import { createOutboxService, type OutboxService } from './outbox/outbox-service.js'
 import { createLocalEncryptedProvider } from './provider/local-encrypted.js'
+import { createLocalVaultBackend } from './provider/local-vault-backend.js'
 import type { ProviderRegistry } from './provider/provider.js'
+import { createProviderService, type ProviderService } from './provider/provider-service.js'
+import type { VaultBackends } from './provider/vault-backend.js'
 import { createResolveRecorder } from './resolve/resolve-recorder.js'
 import { createResolveService, type ResolveService } from './resolve/resolve-service.js'
 import { createRevealService, type RevealService } from './resolve/reveal-service.js'
 import { createSecretService, type SecretService } from './secret/secret-service.js'
+import { createVaultHealthService, type VaultHealthService } from './vault/vault-health-service.js'
+import { createVaultService, type VaultService } from './vault/vault-service.js'
 import { createVersionService, type VersionService } from './version/version-service.js'
 
 /** Everything the routes need, made once, closed once. */
@@ -41,6 +46,9 @@ export interface Deps {
   readonly cursors: CursorCodec
   readonly masterKeys: MasterKeyring
   readonly providers: ProviderRegistry
+  readonly providerService: ProviderService
+  readonly vaults: VaultService
+  readonly vaultHealth: VaultHealthService
   readonly secrets: SecretService
   readonly versions: VersionService
   readonly environments: EnvironmentService
@@ -95,7 +103,8 @@ export async function createDeps(config: Config, secrets: Secrets, logger: Logge
       logger.info({ outcome: event.outcome, path: event.path }, 'internal keys were read again')
   })
   const tls = openHopTls(config.tlsFiles, logger)
-  const warnings = tightenKeyFile(config.masterKeyFile)
+  const keyFileWarnings = tightenKeyFile(config.masterKeyFile)
+  const warnings = [...keyFileWarnings]
   const configured = configuredKeys(config, secrets)
   const database = connect<SecretsDatabase>({ ...base, ...ordinary, applicationName: 'paperclip-secrets' })
   const hotDatabase = connect<SecretsDatabase>({
@@ -113,6 +122,13 @@ export async function createDeps(config: Config, secrets: Secrets, logger: Logge
     const companyKeys = createCompanyKeyring(db, masterKeys)
     const local = createLocalEncryptedProvider(companyKeys)
     const providers: ProviderRegistry = { find: (id) => (id === 'local_encrypted' ? local : undefined) }
+    const backends: VaultBackends = {
+      local_encrypted: createLocalVaultBackend(local, {
+        masterKeySource: config.masterKeySource,
+        warnings: keyFileWarnings
+      })
+    }
+    const vaults = createVaultService(db)
     const housekeeping: Housekeeping = startHousekeeping(db, logger)
     const clock = watchClock(db, { onSkew: ({ message }) => logger.warn(message) })
     const onResolved = housekeeping.noteResolved
@@ -131,6 +147,9 @@ export async function createDeps(config: Config, secrets: Secrets, logger: Logge
       cursors: createCursorCodec(createSecretKey(await getCursorKey(db))),
       masterKeys,
       providers,
+      providerService: createProviderService({ db, providers, backends }),
+      vaults,
+      vaultHealth: createVaultHealthService({ db, vaults, backends, nowMs: Date.now }),
       secrets: createSecretService({ db, providers, defaultProvider: config.defaultProvider }),
       versions: createVersionService(db),
       environments: createEnvironmentService({ db, companyKeys, strictMode: config.strictMode }),

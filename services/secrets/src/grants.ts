@@ -9,6 +9,7 @@ export const grants: Grants = {
   company_keys: ['select', 'insert', 'update'],
   company_secrets: ['select', 'insert', 'update'],
   company_secret_versions: ['select', 'insert', 'update'],
+  company_secret_provider_configs: ['select', 'insert', 'update'],
   environments: ['select', 'insert', 'update', 'delete'],
   company_secret_bindings: ['select', 'insert', 'delete'],
   secret_access_events: ['select', 'insert'],

@@ -32,19 +32,32 @@ interface World {
   secretId: string
   agentId: string
   projectId: string
+  vaultId: string
+}
+
+async function newVault(companyId: string): Promise<string> {
+  const vault = { provider: 'local_encrypted', displayName: 'Matrix' }
+  const path = `/companies/${companyId}/secret-provider-configs`
+  return (await app.send(operator(), 'POST', path, vault)).body.id
 }
 
 async function world(companyId: string): Promise<World> {
   const [agentId, projectId] = [newId(), newId()]
   const { id: secretId } = await createSecret(app, companyId, { name: 'matrix', value: 'v' })
   await putEnv(app, { companyId, agentId }, { K: '$secret:matrix' })
-  return { companyId, secretId, agentId, projectId }
+  return { companyId, secretId, agentId, projectId, vaultId: await newVault(companyId) }
 }
 
 // The key `walled` may enter one company only: that one is everybody's own.
 const own = await world(walledCompanyId)
 const foreign = await world(newId())
-const absent: World = { companyId: newId(), secretId: newId(), agentId: newId(), projectId: newId() }
+const absent: World = {
+  companyId: newId(),
+  secretId: newId(),
+  agentId: newId(),
+  projectId: newId(),
+  vaultId: newId()
+}
 const worlds: Record<Place, World> = { own, foreign, absent }
 
 interface Caller {
@@ -90,6 +103,17 @@ const bodies: Record<string, (place: World) => unknown> = {
   disableSecretVersion: () => undefined,
   enableSecretVersion: () => undefined,
   destroySecretVersion: () => undefined,
+  listSecretProviders: () => undefined,
+  getSecretProvidersHealth: () => undefined,
+  // A provider that nothing can be listed at: whoever is let in is told so.
+  previewVaultDiscovery: () => ({ provider: 'local_encrypted', config: {} }),
+  listVaults: () => undefined,
+  createVault: () => ({ provider: 'vault', displayName: 'Matrix' }),
+  getVault: () => undefined,
+  updateVault: () => ({ displayName: 'Matrix' }),
+  setDefaultVault: () => undefined,
+  checkVaultHealth: () => undefined,
+  disableVault: () => undefined,
   getAgentEnvironment: () => undefined,
   getProjectEnvironment: () => undefined,
   putAgentEnvironment: (world) => ({ env: world === absent ? {} : { K: '$secret:matrix' } }),
@@ -107,6 +131,10 @@ const bodies: Record<string, (place: World) => unknown> = {
   listSecretAccessEvents: () => undefined
 }
 
+function isOfVault(path: string): boolean {
+  return path.startsWith('/secret-provider-configs/')
+}
+
 /** The outcome that `auth` promises: a problem's code, or success. */
 function expected({ path, config: { auth } }: Route, caller: Caller, place: Place): string {
   if (caller.kind === 'nobody') return '401 unauthenticated'
@@ -122,14 +150,15 @@ function expected({ path, config: { auth } }: Route, caller: Caller, place: Plac
     return mayAct ? 'success' : '403 read_only_role'
   }
   if (path.includes(':id')) {
-    if (!mayEnter || place === 'absent') return '404 secret_not_found'
+    if (!mayEnter || place === 'absent') return `404 ${isOfVault(path) ? 'vault' : 'secret'}_not_found`
     return mayAct ? 'success' : '403 read_only_role'
   }
   return 'success'
 }
 
 function seen(answer: Answer): string {
-  return answer.status < 300 ? 'success' : `${answer.status} ${answer.body?.code}`
+  const isSuccess = answer.status < 300 || answer.body?.code === 'provider_unsupported'
+  return isSuccess ? 'success' : `${answer.status} ${answer.body?.code}`
 }
 
 /** Who was never known has no request id of its own, and gets a fresh one each time. */
@@ -150,13 +179,15 @@ async function call(route: Route, { sender }: Caller, place: Place): Promise<Ans
     companyId: world.companyId,
     agentId: world.agentId,
     projectId: world.projectId,
-    id: world.secretId,
     version: '1',
+    id: isOfVault(route.path) ? world.vaultId : world.secretId,
     key: 'matrix'
   }
   // What ends a secret or its version must not take it away from those that come later.
   if (ending.has(route.config.operationId) && place !== 'absent')
     ids.id = (await createSecret(app, world.companyId, { name: newId(), value: 'v' })).id
+  if (route.config.operationId === 'disableVault' && place !== 'absent')
+    ids.id = await newVault(world.companyId)
   const path = route.path.replaceAll(/:(\w+)/g, (_, name: string) => ids[name] ?? 'missing')
   const body = bodies[route.config.operationId]?.(world)
   const outgoing = sign(app.origin, sender ?? operator(), { method: route.method, path, body })
