@@ -6,6 +6,7 @@ import { createAwsCall } from '../src/provider/aws/aws-call.js'
 import { endpointOf, parseCustomEndpoint } from '../src/provider/aws/aws-endpoint.js'
 import { readAwsRefusal } from '../src/provider/aws/aws-error.js'
 import { createRetryBudget } from '../src/provider/aws/aws-retry.js'
+import { shareReads } from '../src/provider/aws/aws-shared-read.js'
 import { openAwsTransport } from '../src/provider/aws/aws-transport.js'
 import { testCredential } from './emulator/emulator.js'
 import type { FaultEffect } from './emulator/emulator-faults.js'
@@ -301,6 +302,32 @@ t.test('the inventory lists pages of metadata, and has no way to a value', async
   const limits = { idempotent: true, permissions: [], replyBytesMax: 1_000 }
   await t.rejects(call({ ...smuggled, ...limits }), { message: /may not/ })
   t.same(emulator.log, [])
+})
+
+t.test('a hundred reads of one version at once are one call, and nothing is kept after it', async (t) => {
+  const { values, emulator } = await awsScene(t)
+  const secret = newSecret()
+  const { arn } = await values.createSecret(secret)
+  const read = shareReads(values)
+  const version = { secretId: arn, versionId: secret.versionId }
+  const readMany = () => Promise.allSettled(Array.from({ length: 100 }, () => read(version)))
+  const reads = () => emulator.log.filter(({ operation }) => operation === 'GetSecretValue').length
+  const many = (await readMany()).flatMap((one) => (one.status === 'fulfilled' ? [one.value.value] : []))
+  t.equal(reads(), 1)
+  t.equal(many.length, 100)
+  many[0]?.fill(0)
+  await new Promise(setImmediate)
+  t.ok(
+    many.slice(1).every((value) => value.toString() === canary),
+    'each has bytes of its own'
+  )
+  await read(version)
+  t.equal(reads(), 2, 'whoever comes later asks again')
+  emulator.settings.policy = { Statement: [] }
+  t.ok((await readMany()).every(({ status }) => status === 'rejected'))
+  t.equal(reads(), 3)
+  const other = await Promise.allSettled([read(version), read({ ...version, versionId: newId() })])
+  t.equal(other.length + reads(), 2 + 5, 'another version is another call')
 })
 
 t.test('an answer is read by its type and status, whatever its text says', async (t) => {

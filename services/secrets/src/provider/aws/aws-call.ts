@@ -48,6 +48,12 @@ export interface AwsCallParts {
 /** A call ends within this, whatever happens. */
 export const totalDeadlineMs = 20_000
 
+/** Starts the deadline of a piece of work that takes several calls; gives what is left of it, in milliseconds. */
+export function startDeadline(): () => number {
+  const endsAtMs = performance.now() + totalDeadlineMs
+  return () => Math.max(1, endsAtMs - performance.now())
+}
+
 /** One attempt: long enough for a slow write, short enough that a lost one leaves time for two more. */
 export const attemptTimeoutMs = 6_000
 

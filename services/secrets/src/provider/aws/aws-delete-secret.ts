@@ -1,3 +1,4 @@
+import { startDeadline } from './aws-call.js'
 import { AwsError } from './aws-error.js'
 import {
   arnCharactersMax,
@@ -18,19 +19,22 @@ export async function deleteSecret(
   const operation = 'DeleteSecret'
   if (!Number.isInteger(recoveryDays) || recoveryDays < recoveryDaysMin || recoveryDays > recoveryDaysMax)
     throw new RangeError(`A recovery window has ${recoveryDaysMin} to ${recoveryDaysMax} whole days.`)
+  const leftMs = startDeadline()
   try {
     const reply = await call({
       operation,
       input: { SecretId: arn, RecoveryWindowInDays: recoveryDays },
       idempotent: true,
       permissions: ['secretsmanager:DeleteSecret'],
-      replyBytesMax: shortReplyBytesMax
+      replyBytesMax: shortReplyBytesMax,
+      deadlineMs: leftMs()
     })
     return { deletionDate: new AwsReplyReader(operation, reply).date('DeletionDate') }
   } catch (error) {
     if (error instanceof AwsError && error.kind === 'not_found') return { deletionDate: null }
     // An attempt before the last one may have marked it, or an operator has.
-    if (isInvalidRequest(error) && (await isMarked(call, arn))) return { deletionDate: null }
+    if (isInvalidRequest(error) && (await isMarked(call, { secretId: arn, deadlineMs: leftMs() })))
+      return { deletionDate: null }
     throw error
   }
 }

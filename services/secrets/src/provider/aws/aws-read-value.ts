@@ -39,8 +39,11 @@ export async function findVersion(
  * Whether a secret is marked for deletion, told by the type that a read of it is refused with: AWS looks at the state
  * of the secret before it looks for the version. Needs no permission that resolving does not need.
  */
-export async function isMarked(call: AwsValueCall, secretId: string): Promise<boolean> {
-  return get(call, { secretId, versionId: noVersion }).then(() => false, isInvalidRequest)
+export async function isMarked(
+  call: AwsValueCall,
+  secret: { readonly secretId: string; readonly deadlineMs: number }
+): Promise<boolean> {
+  return get(call, { ...secret, versionId: noVersion }).then(() => false, isInvalidRequest)
 }
 
 /** What AWS refuses because of the state that a secret is in. */

@@ -1,3 +1,4 @@
+import { startDeadline } from './aws-call.js'
 import { AwsError } from './aws-error.js'
 import { arnCharactersMax, shortReplyBytesMax, versionIdCharactersMax } from './aws-limits.js'
 import { isInvalidRequest, isMarked } from './aws-read-value.js'
@@ -13,13 +14,14 @@ export async function createSecret(
   secret: NewAwsSecret
 ): Promise<{ readonly arn: string; readonly tagged: boolean }> {
   const tagged = secret.tags.length > 0
+  const leftMs = startDeadline()
   try {
-    return { arn: await createOnce(call, secret), tagged }
+    return { arn: await createOnce(call, secret, leftMs), tagged }
   } catch (error) {
     const refused = error instanceof AwsError && error.kind === 'access_denied' && !error.mayHaveActed
     if (!tagged || !refused) throw error
   }
-  return { arn: await createOnce(call, { ...secret, tags: [] }), tagged: false }
+  return { arn: await createOnce(call, { ...secret, tags: [] }, leftMs), tagged: false }
 }
 
 /** Adds a version. The same version again with the same value is one version, whoever lost the first answer. */
@@ -36,7 +38,7 @@ export async function putValue(call: AwsValueCall, version: NewAwsVersion): Prom
   expectVersion(new AwsReplyReader(operation, reply), versionId)
 }
 
-async function createOnce(call: AwsValueCall, secret: NewAwsSecret): Promise<string> {
+async function createOnce(call: AwsValueCall, secret: NewAwsSecret, leftMs: () => number): Promise<string> {
   const { name, versionId, value, kmsKeyId, tags } = secret
   const operation = 'CreateSecret'
   const tagged = tags.length > 0
@@ -52,9 +54,9 @@ async function createOnce(call: AwsValueCall, secret: NewAwsSecret): Promise<str
     ...(tagged ? ['secretsmanager:TagResource'] : []),
     ...(kmsKeyId === null ? [] : ownKeyPermissions)
   ]
-  const limits = { permissions, idempotent: true, replyBytesMax: shortReplyBytesMax }
+  const limits = { permissions, idempotent: true, replyBytesMax: shortReplyBytesMax, deadlineMs: leftMs() }
   const reply = await call({ operation, input, ...limits }).catch(async (error: unknown) => {
-    throw await explained(call, name, error)
+    throw await explained(call, { secretId: name, deadlineMs: leftMs() }, error)
   })
   const reader = new AwsReplyReader(operation, reply)
   expectVersion(reader, versionId)
@@ -62,8 +64,12 @@ async function createOnce(call: AwsValueCall, secret: NewAwsSecret): Promise<str
 }
 
 /** A create that the state of the name forbids: is it because the name waits for its deletion? */
-async function explained(call: AwsValueCall, name: string, error: unknown): Promise<unknown> {
-  if (!isInvalidRequest(error) || !(await isMarked(call, name))) return error
+async function explained(
+  call: AwsValueCall,
+  secret: { secretId: string; deadlineMs: number },
+  error: unknown
+): Promise<unknown> {
+  if (!isInvalidRequest(error) || !(await isMarked(call, secret))) return error
   const { operation, type, mayHaveActed } = error
   return new AwsError({ operation, kind: 'scheduled_for_deletion', type, mayHaveActed })
 }
