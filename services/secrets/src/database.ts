@@ -61,6 +61,7 @@ export interface VersionTable {
   status: 'pending' | 'failed' | 'current' | 'previous' | 'disabled' | 'destroyed'
   sealed: Buffer | null
   fingerprint: Buffer | null
+  external_ref: string | null
   provider_version_ref: string | null
   /** The vault it was written to; null: the configuration of the deployment. */
   provider_config_id: string | null

@@ -26,8 +26,8 @@ async function remoteSecret(companyId: string, mode: 'paperclip_managed' | 'exte
     place
   )
   await sql(
-    `insert into company_secret_versions (id, company_id, secret_id, version, status, provider_version_ref)
-     values ($1, $2, $3, 1, 'current', 'v-1')`,
+    `insert into company_secret_versions (id, company_id, secret_id, version, status, external_ref, provider_version_ref)
+     values ($1, $2, $3, 1, 'current', 'prod/remote', 'v-1')`,
     [newId(), companyId, id]
   )
   return { id, name, key: name.replace(' ', '-') }

@@ -1,4 +1,5 @@
 import { newId } from '@paperclip/contracts'
+import { AppError } from '@paperclip/server'
 import { type CompanyKey, generateCompanyKey } from '../crypto/company-key.js'
 import { IntegrityError } from '../crypto/crypto-error.js'
 import { createDerivedKeyCache } from '../crypto/derived-key-cache.js'
@@ -7,7 +8,7 @@ import { open } from '../crypto/open.js'
 import { systemRandomBytes } from '../crypto/random-bytes.js'
 import { seal } from '../crypto/seal.js'
 import type { CompanyKeyring } from '../keyring/company-keyring.js'
-import type { SecretProvider, StoredVersion, ValuePlace } from './provider.js'
+import type { SecretProvider, StoredValue, ValuePlace } from './provider.js'
 
 /** About half a kilobyte each; a miss costs a few microseconds. */
 const derivedKeysMax = 20_000
@@ -28,7 +29,7 @@ export function createLocalEncryptedProvider(companyKeys: CompanyKeyring): Secre
       supportsManagedValues: true,
       supportsExternalReferences: false
     },
-    async writeVersion({ companyId, secretId, versionId }, value): Promise<StoredVersion> {
+    async writeVersion({ companyId, secretId, versionId }, value): Promise<StoredValue> {
       const companyKey = await companyKeys.forSealing(companyId)
       const sealed = seal(value, {
         companyKey,
@@ -37,7 +38,12 @@ export function createLocalEncryptedProvider(companyKeys: CompanyKeyring): Secre
         kind: 'value',
         randomBytes: systemRandomBytes
       })
-      return { sealed, providerVersionRef: null }
+      return { sealed, externalRef: null, providerVersionRef: null }
+    },
+    async checkReference() {
+      throw new AppError('external_ref_unsupported', {
+        detail: 'The provider local_encrypted holds values itself and has no external references.'
+      })
     },
     readVersion(place, { sealed }) {
       if (sealed === null) throw new IntegrityError()

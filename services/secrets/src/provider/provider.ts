@@ -7,9 +7,24 @@ export interface ValuePlace {
   readonly versionId: string
 }
 
-/** What a provider keeps of a value it was given: sealed bytes here, or a reference to where it lies. */
-export interface StoredVersion {
+/** What is kept of a value: sealed bytes here, or where it lies. */
+export interface StoredValue {
   readonly sealed: Buffer | null
+  /** The provider's own name or ARN of the secret; null when the value is sealed here. */
+  readonly externalRef: string | null
+  /** The provider's own id or label of the version; null follows what is current there. */
+  readonly providerVersionRef: string | null
+}
+
+/** From where a reference is looked at; a vault of null is the configuration of the deployment. */
+export interface ReferencePlace {
+  readonly companyId: string
+  readonly providerConfigId: string | null
+}
+
+/** A value of somebody else's that is read and never written or deleted. */
+export interface ExternalReference {
+  readonly externalRef: string
   readonly providerVersionRef: string | null
 }
 
@@ -36,9 +51,14 @@ export interface ProviderDescriptor {
 export interface SecretProvider {
   readonly descriptor: ProviderDescriptor
   /** Stores a value for a version that is about to be inserted. */
-  writeVersion(place: ValuePlace, value: Buffer): Promise<StoredVersion>
+  writeVersion(place: ValuePlace, value: Buffer): Promise<StoredValue>
+  /**
+   * Judges a reference before it is linked, without reading its value, and gives it as it is to be kept. Throws
+   * `external_ref_unsupported` when the provider has none, or what else forbids this one.
+   */
+  checkReference(reference: ExternalReference, where: ReferencePlace): Promise<ExternalReference>
   /** Gives a value back; at once where no wait is needed. The access must be on record before this is called. */
-  readVersion(place: ValuePlace, stored: StoredVersion): Buffer | Promise<Buffer>
+  readVersion(place: ValuePlace, stored: StoredValue): Buffer | Promise<Buffer>
   /** Stores and reads a canary; resolves when the provider works. */
   checkHealth(): Promise<void>
 }

@@ -131,6 +131,7 @@ function openRow(
     const place = { companyId, secretId: row.place_id, versionId: row.version_id }
     const opened = provider.readVersion(place, {
       sealed: row.sealed,
+      externalRef: row.external_ref,
       providerVersionRef: row.provider_version_ref
     })
     if (!(opened instanceof Promise)) return [revealed(row, opened)]

@@ -37,6 +37,7 @@ export interface ResolveRow {
   readonly key: string
   readonly version: number
   readonly provider: ProviderId
+  readonly external_ref: string | null
   readonly provider_version_ref: string | null
   readonly code: ProblemCode | null
   readonly sealed: Buffer | null

@@ -79,5 +79,9 @@ async function openRow(
   const provider = providers.find(row.provider)
   if (provider === undefined) throw new AppError('provider_unsupported')
   const place = { companyId, secretId: row.secret_id, versionId: row.version_id }
-  return provider.readVersion(place, { sealed: row.sealed, providerVersionRef: row.provider_version_ref })
+  return provider.readVersion(place, {
+    sealed: row.sealed,
+    externalRef: row.external_ref,
+    providerVersionRef: row.provider_version_ref
+  })
 }

@@ -10,6 +10,7 @@ export interface RevealRow {
   readonly version: number
   readonly config_path: string
   readonly provider: ProviderId
+  readonly external_ref: string | null
   readonly provider_version_ref: string | null
   readonly sealed: Buffer | null
   readonly code: ProblemCode | null
@@ -22,7 +23,8 @@ export interface RevealRow {
 const text = `
 with bound as materialized (
   select b.config_path, b.target_type, b.target_id, s.id as secret_id, s.key, s.provider, v.id as version_id,
-    coalesce(v.version, b.version, s.latest_version) as version, v.sealed, v.provider_version_ref,
+    coalesce(v.version, b.version, s.latest_version) as version, v.sealed, v.external_ref,
+    v.provider_version_ref,
     case
       when k.shredded_at is not null then 'company_shredded'
       when s.status = 'deleted' then 'secret_deleted'
@@ -56,7 +58,8 @@ recorded as (
   left join company_secrets u on u.company_id = $1 and u.key = $6 and u.deleted_at is null
   where not exists (select from bound)
 )
-select secret_id, version_id, version, config_path, provider, provider_version_ref, sealed, code from bound`
+select secret_id, version_id, version, config_path, provider, external_ref, provider_version_ref, sealed, code
+from bound`
 
 /** Records one access and reads what it is about. Undefined: not bound. Fails as the resolve statement does. */
 export async function recordAndReadOne(

@@ -3,11 +3,11 @@ import {
   isInfraSecretName,
   limits,
   type ProviderId,
-  type RotateSecret,
   redactionPlaceholder,
   slugOf
 } from '@paperclip/contracts'
 import { AppError } from '@paperclip/server'
+import type { ExternalReference } from '../provider/provider.js'
 
 /** A new secret whose members fit together. */
 export interface NewSecret {
@@ -15,8 +15,11 @@ export interface NewSecret {
   readonly key: string
   readonly description: string | null
   readonly provider: ProviderId
-  readonly value: Buffer
+  readonly material: NewMaterial
 }
+
+/** What a new version is made of: a value to keep, or the place of one that is only ever read. */
+export type NewMaterial = { readonly value: Buffer } | { readonly reference: ExternalReference }
 
 /** A name is one line of a list. */
 const controlCharacter = /\p{Cc}/u
@@ -24,29 +27,59 @@ const controlCharacter = /\p{Cc}/u
 /** Checks a create body beyond its schema. Throws the problem of the first fault, never with the value. */
 export function checkNewSecret(input: CreateSecret, defaultProvider: ProviderId): NewSecret {
   const name = checkName(input.name)
-  const external = input.managedMode === 'external_reference'
-  if (external && input.value !== undefined) throw invalid('/value', 'does not go with an external reference')
-  if (external && input.externalRef === undefined) throw invalid('/externalRef', 'is required')
-  if (!external && input.externalRef !== undefined)
-    throw invalid('/externalRef', 'goes only with managedMode external_reference')
-  if (!external && input.providerVersionRef != null)
-    throw invalid('/providerVersionRef', 'goes only with managedMode external_reference')
-  if (!external && input.value === undefined) throw invalid('/value', 'is required')
+  requireOneKind(input)
   requireNoVault(input.providerConfigId)
-  const provider = input.provider ?? defaultProvider
-  if (provider !== 'local_encrypted')
-    throw new AppError('provider_unsupported', { detail: `The provider ${provider} cannot be used yet.` })
-  if (external) throw noExternalReferences()
   const key = input.key === undefined ? slugOf(name) : checkKey(input.key)
   if (key === '')
     throw new AppError('key_required', {
       detail: 'key required: no key can be made from this name. Send "key" too.'
     })
   refuseInfraSecret(name, key)
-  const value = valueBytes(input.value ?? '')
-  if (value.toString().trim() === '')
+  const provider = input.provider ?? defaultProvider
+  const description = input.description?.trim() || null
+  return { name, key, description, provider, material: newMaterial(input) }
+}
+
+/** A value and a reference exclude each other; the mode says which of them it is. */
+function requireOneKind({ managedMode, value, externalRef, providerVersionRef }: CreateSecret): void {
+  const external = managedMode === 'external_reference'
+  if (external && value !== undefined) throw invalid('/value', 'does not go with an external reference')
+  if (external && externalRef === undefined) throw invalid('/externalRef', 'is required')
+  if (!external && externalRef !== undefined)
+    throw invalid('/externalRef', 'goes only with managedMode external_reference')
+  if (!external && providerVersionRef != null)
+    throw invalid('/providerVersionRef', 'goes only with managedMode external_reference')
+  if (!external && value === undefined) throw invalid('/value', 'is required')
+}
+
+function newMaterial({ value, externalRef, providerVersionRef }: CreateSecret): NewMaterial {
+  if (externalRef !== undefined)
+    return {
+      reference: {
+        externalRef: checkExternalRef(externalRef),
+        providerVersionRef: checkVersionRef(providerVersionRef ?? null)
+      }
+    }
+  const bytes = valueBytes(value ?? '')
+  if (bytes.toString().trim() === '')
     throw new AppError('value_blank', { detail: 'The value is empty or only white space.' })
-  return { name, key, description: input.description?.trim() || null, provider, value }
+  return { value: bytes }
+}
+
+/** A reference as it is sent on: what it means is the provider's to say. */
+export function checkExternalRef(text: string): string {
+  if (isTidy(text)) return text
+  throw invalid('/externalRef', 'must be one line without blanks around it')
+}
+
+/** A version's name at its provider; null follows what is current there. */
+export function checkVersionRef(text: string | null): string | null {
+  if (text === null || isTidy(text)) return text
+  throw invalid('/providerVersionRef', 'must be one line without blanks around it')
+}
+
+function isTidy(text: string): boolean {
+  return text !== '' && text === text.trim() && !controlCharacter.test(text)
 }
 
 /** A name as it is stored: trimmed, one line, not blank. */
@@ -71,12 +104,9 @@ export function refuseInfraSecret(...texts: readonly string[]): void {
   })
 }
 
-/** Checks a rotate body for a secret of a local provider and gives the new value's bytes. */
-export function checkRotation(input: RotateSecret): Buffer {
-  if (input.externalRef !== undefined || input.providerVersionRef != null) throw noExternalReferences()
-  requireNoVault(input.providerConfigId)
-  if (input.value === undefined) throw invalid('/value', 'is required: send the new value')
-  const value = valueBytes(input.value)
+/** Checks a new value and gives its bytes. */
+export function checkNewValue(text: string): Buffer {
+  const value = valueBytes(text)
   if (value.toString().trim() === '') throw invalid('/value', 'must not be blank')
   return value
 }
@@ -92,17 +122,13 @@ function valueBytes(text: string): Buffer {
   return bytes
 }
 
-function requireNoVault(providerConfigId: string | null | undefined): void {
+/** No vault exists yet, so none can be meant. */
+export function requireNoVault(providerConfigId: string | null | undefined): void {
   if (providerConfigId != null) throw new AppError('vault_not_found')
 }
 
-function noExternalReferences(): AppError {
-  return new AppError('external_ref_unsupported', {
-    detail: 'The provider local_encrypted holds values itself and has no external references.'
-  })
-}
-
-function invalid(pointer: string, message: string): AppError {
+/** Names one faulty member of a body; never repeats what was in it. */
+export function invalid(pointer: string, message: string): AppError {
   return new AppError('invalid_request', {
     detail: `Body member "${pointer}" ${message}.`,
     errors: [{ pointer, message }]

@@ -10,10 +10,17 @@ import { AppError } from '@paperclip/server'
 import { insertActivity } from '../audit/activity-store.js'
 import type { Caller } from '../auth/caller.js'
 import type { SecretsDatabase } from '../database.js'
-import type { ProviderRegistry, SecretProvider } from '../provider/provider.js'
-import { destroyVersions, insertVersion, retireCurrentVersion } from '../version/version-store.js'
+import { findCompanyKey } from '../keyring/keyring-store.js'
+import type { ProviderRegistry, SecretProvider, StoredValue, ValuePlace } from '../provider/provider.js'
+import {
+  destroyVersions,
+  findVersion,
+  insertVersion,
+  retireCurrentVersion
+} from '../version/version-store.js'
 import { activityOf, authorOf, changing, getForChange, getSecretOf, lockForChange } from './secret-change.js'
-import { checkNewSecret, checkRotation } from './secret-input.js'
+import { checkNewSecret, type NewMaterial } from './secret-input.js'
+import { planRotation } from './secret-rotation.js'
 import {
   type CountedSecretRow,
   countBindings,
@@ -53,13 +60,14 @@ export function createSecretService({ db, providers, defaultProvider }: SecretSe
     get: (caller, id, options) => getSecretOf(db, caller, id, options),
 
     async create(caller, companyId, input) {
-      const { name, key, description, provider, value } = checkNewSecret(input, defaultProvider)
+      const { name, key, description, provider, material } = checkNewSecret(input, defaultProvider)
       const [secretId, versionId] = [newId(), newId()]
       // Slow work first: the transaction below only writes.
       const place = { companyId, secretId, versionId }
-      const stored = await providerOf(providers, provider).writeVersion(place, value)
+      const stored = await store(providerOf(providers, provider), place, material)
       const author = authorOf(caller)
       const row = await changing(db, caller, async (tx) => {
+        await refuseShredded(tx, companyId)
         const secret = await insertSecret(tx, {
           id: secretId,
           company_id: companyId,
@@ -67,8 +75,8 @@ export function createSecretService({ db, providers, defaultProvider }: SecretSe
           name,
           provider,
           status: 'active',
-          managed_mode: 'paperclip_managed',
-          external_ref: null,
+          managed_mode: 'value' in material ? 'paperclip_managed' : 'external_reference',
+          external_ref: stored.externalRef,
           provider_config_id: null,
           provider_metadata: input.providerMetadata == null ? null : JSON.stringify(input.providerMetadata),
           latest_version: 1,
@@ -101,19 +109,28 @@ export function createSecretService({ db, providers, defaultProvider }: SecretSe
     async rotate(caller, id, input) {
       const found = await getForChange(db, caller, id)
       requireActive(found)
-      const value = checkRotation(input)
+      const provider = providerOf(providers, found.provider)
       const place = { companyId: found.company_id, secretId: id, versionId: newId() }
-      const stored = await providerOf(providers, found.provider).writeVersion(place, value)
+      const latest = await findVersion(db, { ...place, version: found.latest_version })
+      const material = planRotation(input, {
+        secret: found,
+        providerVersionRef: latest?.provider_version_ref ?? null,
+        descriptor: provider.descriptor
+      })
+      const stored = await store(provider, place, material)
       const row = await changing(db, caller, async (tx) => {
         const secret = await lockSecret(tx, { companyId: place.companyId, id })
         if (secret === undefined) throw new AppError('secret_not_found')
         requireActive(secret)
         requireExpectedVersion(secret, input.expectedLatestVersion)
+        // A reference was completed from the version it follows: another one in between would be undone unseen.
+        if ('reference' in material) requireExpectedVersion(secret, found.latest_version)
         const version = secret.latest_version + 1
         await retireCurrentVersion(tx, place)
         await insertVersion(tx, { place, version, stored, author: authorOf(caller) })
         await insertActivity(tx, caller, activityOf('secret.rotated', secret, { version }))
-        return updateLatestVersion(tx, { companyId: place.companyId, id, version })
+        const { externalRef } = stored
+        return updateLatestVersion(tx, { companyId: place.companyId, id }, { version, externalRef })
       })
       return toSecretView(row)
     },
@@ -125,6 +142,23 @@ export function createSecretService({ db, providers, defaultProvider }: SecretSe
       return deleted.managed_mode === 'external_reference' ? 'kept' : 'none'
     }
   }
+}
+
+/** Has a value kept, or a reference judged; nothing is written here yet. */
+async function store(
+  provider: SecretProvider,
+  place: ValuePlace,
+  material: NewMaterial
+): Promise<StoredValue> {
+  if ('value' in material) return provider.writeVersion(place, material.value)
+  const where = { companyId: place.companyId, providerConfigId: null }
+  return { sealed: null, ...(await provider.checkReference(material.reference, where)) }
+}
+
+/** A reference needs no key, so nothing else would notice that its company was deleted. */
+async function refuseShredded(tx: Tx<SecretsDatabase>, companyId: string): Promise<void> {
+  const key = await findCompanyKey(tx, companyId)
+  if (key?.wrapped === null) throw new AppError('company_shredded')
 }
 
 /** Deletes a locked secret: `in_use` while it is bound, unless forced. Its material goes, its history stays. */

@@ -97,14 +97,20 @@ export function insertSecret(tx: Tx<SecretsDatabase>, row: Insertable<SecretTabl
   return tx.insertInto('company_secrets').values(row).returningAll().executeTakeFirstOrThrow()
 }
 
-/** Makes a version the latest one. */
+/** Makes a version the latest one, and its place the one that is shown. */
 export function updateLatestVersion(
   tx: Tx<SecretsDatabase>,
-  { companyId, id, version }: { companyId: string; id: string; version: number }
+  { companyId, id }: { companyId: string; id: string },
+  { version, externalRef }: { version: number; externalRef: string | null }
 ): Promise<CountedSecretRow> {
   return tx
     .updateTable('company_secrets')
-    .set({ latest_version: version, last_rotated_at: sql`now()`, updated_at: sql`now()` })
+    .set({
+      latest_version: version,
+      external_ref: externalRef,
+      last_rotated_at: sql`now()`,
+      updated_at: sql`now()`
+    })
     .where('company_id', '=', companyId)
     .where('id', '=', id)
     .returningAll()
