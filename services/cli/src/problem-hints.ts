@@ -19,6 +19,7 @@ export const problemHints: Partial<Record<ClientErrorCode, string>> = {
   secret_not_found: 'see `paperclipai secrets list`',
   name_taken: 'choose another name, or rotate the secret that has it',
   key_taken: 'choose another key with --key',
+  value_external: 'change it where it lies; `secrets rotate --external-ref` points elsewhere',
   key_frozen: 'make another secret to have another key',
   reference_frozen: 'point it elsewhere with `paperclipai secrets rotate --external-ref`',
   destroy_unsupported: 'refuse it with `paperclipai secrets disable-version` instead',

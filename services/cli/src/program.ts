@@ -29,6 +29,7 @@ import { addSecretsDelete } from './commands/secrets-delete.js'
 import { addSecretsDestroyVersion } from './commands/secrets-destroy-version.js'
 import { addSecretsDisableVersion } from './commands/secrets-disable-version.js'
 import { addSecretsEnableVersion } from './commands/secrets-enable-version.js'
+import { addSecretsLink } from './commands/secrets-link.js'
 import { addSecretsList } from './commands/secrets-list.js'
 import { addSecretsRotate } from './commands/secrets-rotate.js'
 import { addSecretsUpdate } from './commands/secrets-update.js'
@@ -55,6 +56,7 @@ const groups: readonly [name: string, summary: string, commands: readonly AddCom
     [
       addSecretsList,
       addSecretsCreate,
+      addSecretsLink,
       addSecretsRotate,
       addSecretsUpdate,
       addSecretsDelete,

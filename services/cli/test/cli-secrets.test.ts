@@ -149,6 +149,48 @@ t.test('update sends what was named and nothing else, and asks for something to 
   t.same(gateway.violations, [])
 })
 
+t.test(
+  'a link sends where a value lies; rotate points it elsewhere, and reads no value for that',
+  async (t) => {
+    const gateway = await fakeGateway(t, basics)
+    const run = (...args: string[]) =>
+      runCli(['secrets', ...args], { origin: gateway.origin, input: plainValue })
+    const flags = ['--provider', 'aws_secrets_manager', '--provider-version', 'v-1', '--vault', sampleId(8)]
+    const linked = await run('link', 'Stripe', '--external-ref', 'prod/stripe', '--key', 's', ...flags)
+    t.match(linked, { code: 0, stderr: /secret:anthropic-api-key/ })
+    t.same(gateway.last('createSecret')?.body, {
+      name: 'Stripe',
+      key: 's',
+      managedMode: 'external_reference',
+      externalRef: 'prod/stripe',
+      provider: 'aws_secrets_manager',
+      providerVersionRef: 'v-1',
+      providerConfigId: sampleId(8)
+    })
+    const rotated = async (...args: string[]) => {
+      t.equal((await run('rotate', key, ...args)).code, 0)
+      return gateway.last('rotateSecret')?.body
+    }
+    t.same(await rotated('--external-ref', 'prod/b', '--expect-version', '1'), {
+      externalRef: 'prod/b',
+      expectedLatestVersion: 1
+    })
+    t.same(await rotated('--provider-version', 'v-2'), { providerVersionRef: 'v-2' })
+    t.same(await rotated('--unpin'), { providerVersionRef: null })
+    t.same(await rotated('--vault', sampleId(8)), { value: plainValue, providerConfigId: sampleId(8) })
+    const before = gateway.calls.length
+    t.match(await run('link', 'Stripe'), { code: 2, stderr: /--external-ref/ })
+    t.match(await run('link', 'S', '--external-ref', 'x', '--vault', 'x'), { code: 2, stderr: /not an id/ })
+    for (const args of [
+      ['--external-ref', 'x', '--value-env', 'V'],
+      ['--provider-version', 'x', '--unpin']
+    ])
+      t.match(await run('rotate', key, ...args), { code: 2, stderr: /exclude|contradict/ })
+    t.equal(gateway.calls.length, before, 'nothing was sent')
+    t.same(gateway.violations, [])
+  }
+)
+
 t.test('versions are disabled, enabled and destroyed by number; destroying wants --yes', async (t) => {
   const row = { version: 2, createdAt: anthropic.createdAt, createdByUserId: 'local-board' }
   const version = (status: string) => () => ({

@@ -6,33 +6,47 @@ import type { CliIo } from '../cli-io.js'
 import { type CompanyFlags, namedCompany, withCompanyFlags } from '../pick-company.js'
 import { pickSecretId } from '../pick-secret-id.js'
 import { printRecord } from '../print.js'
+import {
+  type ReferenceFlags,
+  referenceMembers,
+  type VaultFlag,
+  vaultMember,
+  withVaultFlag
+} from '../reference-flags.js'
 import { readSecretValue, type ValueFlags, valueHelp, withValueFlags } from '../secret-value.js'
 import { secretColumns } from '../views.js'
 
-interface Flags extends CompanyFlags, ValueFlags {
+interface Flags extends CompanyFlags, ValueFlags, ReferenceFlags, VaultFlag {
   readonly expectVersion?: number
 }
 
 /** `secrets rotate`. */
 export function addSecretsRotate(parent: Command, io: CliIo): void {
   const command = parent.command('rotate').description('add a version; `latest` means it from then on')
-  withValueFlags(withCompanyFlags(command))
+  withVaultFlag(withValueFlags(withCompanyFlags(command)))
     .argument('<secret>', 'its id, key or name')
+    .option('--external-ref <ref>', 'for a linked secret, instead of a value: where it lies from now on')
+    .option('--provider-version <ref>', 'for a linked secret: pin this version of the provider')
+    .option('--unpin', 'for a linked secret: follow what is current at the provider')
     .option('--expect-version <n>', 'fail unless this is the latest version now', parseVersion)
     .addHelpText(
       'after',
       `${valueHelp}
 
-Example:
-  $ printf %s "$NEW_KEY" | paperclipai secrets rotate anthropic-api-key --expect-version 1`
+Examples:
+  $ printf %s "$NEW_KEY" | paperclipai secrets rotate anthropic-api-key --expect-version 1
+  $ paperclipai secrets rotate stripe-key --external-ref prod/stripe-2`
     )
     .action(async (secret: string, flags: Flags) => {
       namedCompany(io, flags)
-      const value = await readSecretValue(io, flags, `New value of ${secret}`)
+      const material = referenceMembers(flags) ?? {
+        value: await readSecretValue(io, flags, `New value of ${secret}`)
+      }
       const expected = flags.expectVersion === undefined ? {} : { expectedLatestVersion: flags.expectVersion }
+      const body = { ...material, ...vaultMember(flags), ...expected }
       await withApi(io, flags, async (client) => {
         const id = await pickSecretId(client, io, { flags, secret })
-        const record = await client.call(rotateSecret, { params: { id }, body: { value, ...expected } })
+        const record = await client.call(rotateSecret, { params: { id }, body })
         printRecord(io, { json: flags.json ?? false, record, columns: secretColumns })
       })
     })
