@@ -3,7 +3,7 @@ import { isUuid, limits, listAgents, listProjects, listSecretCatalog } from '@pa
 import { CliError, exitCodes } from './cli-error.js'
 
 /** Something with an id and names people may use for it. */
-interface Named {
+export interface Named {
   readonly id: string
   readonly names: readonly string[]
 }
@@ -59,7 +59,8 @@ function pageOf(companyId: string) {
   return { params: { companyId }, query: { limit: limits.pageRowsMax } }
 }
 
-function pickOne(
+/** Gives the id of the only candidate with a name. Fails when there is none, and lists them when there are several. */
+export function pickOne(
   candidates: readonly Named[],
   { noun, given, list }: { noun: string; given: string; list: string }
 ): string {

@@ -31,10 +31,17 @@ import { addSecretsDisableVersion } from './commands/secrets-disable-version.js'
 import { addSecretsEnableVersion } from './commands/secrets-enable-version.js'
 import { addSecretsLink } from './commands/secrets-link.js'
 import { addSecretsList } from './commands/secrets-list.js'
+import { addSecretsProviders } from './commands/secrets-providers.js'
 import { addSecretsRotate } from './commands/secrets-rotate.js'
 import { addSecretsUpdate } from './commands/secrets-update.js'
 import { addSecretsUsage } from './commands/secrets-usage.js'
 import { addSecretsVersions } from './commands/secrets-versions.js'
+import { addVaultCreate } from './commands/vault-create.js'
+import { addVaultDefault } from './commands/vault-default.js'
+import { addVaultDisable } from './commands/vault-disable.js'
+import { addVaultHealth } from './commands/vault-health.js'
+import { addVaultList } from './commands/vault-list.js'
+import { addVaultUpdate } from './commands/vault-update.js'
 import { cliVersion } from './version.js'
 
 type AddCommand = (parent: Command, io: CliIo) => void
@@ -65,8 +72,14 @@ const groups: readonly [name: string, summary: string, commands: readonly AddCom
       addSecretsEnableVersion,
       addSecretsDestroyVersion,
       addSecretsUsage,
-      addSecretsAccessEvents
+      addSecretsAccessEvents,
+      addSecretsProviders
     ]
+  ],
+  [
+    'vault',
+    'named places where values may lie',
+    [addVaultList, addVaultCreate, addVaultUpdate, addVaultDefault, addVaultDisable, addVaultHealth]
   ],
   ['env', 'environment variables of an agent or project', [addEnvGet, addEnvSet]],
   ['activity', 'what was changed, by whom', [addActivityList]],

@@ -1,0 +1,26 @@
+import { setDefaultVault } from '@paperclip/contracts'
+import type { Command } from 'commander'
+import { withApi } from '../api-session.js'
+import type { CliIo } from '../cli-io.js'
+import { type CompanyFlags, withCompanyFlags } from '../pick-company.js'
+import { pickVault } from '../pick-vault.js'
+import { printRecord } from '../print.js'
+import { vaultColumns } from '../vault-columns.js'
+
+/** `vault default`. */
+export function addVaultDefault(parent: Command, io: CliIo): void {
+  withCompanyFlags(parent.command('default').description('make a vault the default of its provider'))
+    .argument('<vault>', 'its id or name')
+    .addHelpText(
+      'after',
+      '\nThe board proposes it for new secrets; commands use a vault only where --vault names it.\n' +
+        '\nExample:\n  $ paperclipai vault default "Prod US-East"'
+    )
+    .action(async (vault: string, flags: CompanyFlags) => {
+      await withApi(io, flags, async (client) => {
+        const { id } = await pickVault(client, io, { flags, vault })
+        const record = await client.call(setDefaultVault, { params: { id } })
+        printRecord(io, { json: flags.json ?? false, record, columns: vaultColumns })
+      })
+    })
+}
