@@ -28,6 +28,7 @@ export interface Place {
   newAgent(): Promise<string>
   newProject(): Promise<string>
   newSecret(): Promise<string>
+  newVault(): Promise<string>
   newAgentKey(): Promise<string>
   newRun(): Promise<string>
   newInvite(): Promise<{ id: string; token: string }>
@@ -86,6 +87,8 @@ export async function newPlace(maker: Maker, name: string): Promise<Place> {
     newProject,
     newAgent: () => idOf(`${below}/agents`, { name: 'another' }),
     newSecret: () => idOf(`${below}/secrets`, { name: newId(), value: 'value' }),
+    newVault: () =>
+      idOf(`${below}/secret-provider-configs`, { provider: 'local_encrypted', displayName: 'vault' }),
     newAgentKey: () => idOf(`/api/agents/${agentId}/keys`, { name: 'key' }),
     newRun: async () => (await make(maker, 'POST', `${below}/agents/${agentId}/runs`, {})).run.id,
     newInvite: () => make(maker, 'POST', `${below}/invites`, { role: 'viewer' }),
@@ -113,6 +116,7 @@ export function nowhere(companyId: string = newId()): Place {
     newAgent: absent,
     newProject: absent,
     newSecret: absent,
+    newVault: absent,
     newAgentKey: absent,
     newRun: absent,
     newMember: absent,

@@ -42,6 +42,7 @@ const ofAgent = ({ companyId, agentId }: Place): Call => ({ params: { companyId,
 const ofProject = ({ companyId, projectId }: Place): Call => ({ params: { companyId, projectId } })
 const ofSecret = ({ secretId }: Place): Call => ({ params: { id: secretId } })
 const ofNewVersion = async (place: Place) => ({ params: { id: await place.newSecret(), version: '1' } })
+const ofNewVault = async (place: Place) => ({ params: { id: await place.newVault() } })
 const ofNewAgent = async (place: Place) => ({ params: { id: await place.newAgent() } })
 const ofNewUser = async (_: Place, __: Caller, maker: Maker) => ({ params: { id: await newUser(maker) } })
 
@@ -239,6 +240,24 @@ export const policies: Readonly<Record<string, Policy>> = {
   enableSecretVersion: { people: 'operator', call: ofNewVersion },
   destroySecretVersion: { people: 'operator', call: ofNewVersion },
   deleteSecret: { people: 'operator', call: async (place) => ({ params: { id: await place.newSecret() } }) },
+  listSecretProviders: { people: 'viewer', call: ofCompany },
+  getSecretProvidersHealth: { people: 'viewer', call: ofCompany },
+  // Local encryption has nothing to look at.
+  previewVaultDiscovery: {
+    people: 'admin',
+    passes: [422],
+    call: ofCompanyWith({ provider: 'local_encrypted', config: {} })
+  },
+  listVaults: { people: 'viewer', call: ofCompany },
+  createVault: { people: 'admin', call: ofCompanyWith({ provider: 'vault', displayName: 'Matrix' }) },
+  getVault: { people: 'viewer', call: ofNewVault },
+  updateVault: {
+    people: 'admin',
+    call: async (place) => ({ ...(await ofNewVault(place)), body: { displayName: 'Renamed' } })
+  },
+  disableVault: { people: 'admin', call: ofNewVault },
+  setDefaultVault: { people: 'admin', call: ofNewVault },
+  checkVaultHealth: { people: 'admin', call: ofNewVault },
   getAgentEnvironment: { people: 'viewer', call: ofAgent },
   putAgentEnvironment: {
     people: 'operator',
