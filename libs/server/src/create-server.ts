@@ -60,6 +60,8 @@ interface PluginRoute {
 
 const requestTimeoutMs = 10_000
 const headersTimeoutMs = 10_000
+/** Node looks for requests that are late this often; its own 30 s would let them be late by as much again. */
+const lateCheckIntervalMs = 1_000
 const connectionTimeoutMs = 30_000
 /** Longer than any caller keeps an idle connection, so that the caller is the one to close it. */
 const keepAliveTimeoutMs = 72_000
@@ -83,7 +85,11 @@ export type Server = FastifyInstance<
  * refusal under pressure. A route that does not declare who may call it stops the boot.
  */
 export async function createServer(options: ServerOptions): Promise<Server> {
-  const http = { maxHeaderSize: options.headerBytesMax, headersTimeout: headersTimeoutMs }
+  const http = {
+    maxHeaderSize: options.headerBytesMax,
+    headersTimeout: headersTimeoutMs,
+    connectionsCheckingInterval: lateCheckIntervalMs
+  }
   const { tls = null } = options
   let handshakes: Handshakes | null = null
   const app = fastify({
