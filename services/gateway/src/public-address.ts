@@ -6,5 +6,6 @@ export function publicAddressOf(
   { protocol, host }: { protocol: string; host: string },
   publicUrl: string | null
 ): string {
-  return publicUrl ?? `${protocol}://${host}`
+  // A trusted proxy may pass on whatever scheme its own caller claimed.
+  return publicUrl ?? `${protocol === 'https' ? 'https' : 'http'}://${host}`
 }

@@ -52,10 +52,14 @@ export function requireOneHost({
     throw new AppError('invalid_request', { detail: 'The request names more than one host.' })
 }
 
+/** Ports are 16 bits wide; an address with a larger one is none. */
+const portMax = 65_535
+
 /** Takes port, case and trailing dot off a `Host` header; empty when it is not one. */
 export function hostnameOf(host: string): string {
-  const match = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/.exec(host)
-  return match?.[1] === undefined ? '' : fold(match[1])
+  const match = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?$/.exec(host)
+  if (match?.[1] === undefined || Number(match[2] ?? 0) > portMax) return ''
+  return fold(match[1])
 }
 
 /** Says whether a host name or address literal means this machine only. */
