@@ -171,6 +171,9 @@ export const createSecret = defineRoute({
     'external_ref_unsupported',
     'provider_unsupported',
     'vault_not_found',
+    'vault_inactive',
+    'vault_mismatch',
+    'state_conflict',
     'company_shredded'
   ]
 })
@@ -248,6 +251,9 @@ export const rotateSecret = defineRoute({
     'reference_frozen',
     'provider_unsupported',
     'vault_not_found',
+    'vault_inactive',
+    'vault_mismatch',
+    'state_conflict',
     'company_shredded'
   ]
 })

@@ -4,6 +4,7 @@ import t from 'tap'
 import type { SecretProvider } from '../src/provider/provider.js'
 import { adminSession, createSecret, putEnv, resolve, walk } from './support/fixtures.js'
 import { operator, run, secretsDatabase, startSecrets } from './support/secrets-app.js'
+import { createVault, patchVault } from './support/vaults.js'
 
 const database = await secretsDatabase(t)
 const app = await startSecrets(t, database)
@@ -29,8 +30,8 @@ const elsewhere: SecretProvider = {
     if (reference.externalRef.startsWith('forbidden/')) throw new AppError('external_ref_unsupported')
     return { ...reference, externalRef: reference.externalRef.replace('{companyId}', companyId) }
   },
-  async readVersion(_, { externalRef, providerVersionRef }) {
-    calls.push(`read ${externalRef}`)
+  async readVersion(_, { externalRef, providerVersionRef, providerConfigId }) {
+    calls.push(`read ${externalRef} in ${providerConfigId}`)
     return Buffer.from(`${externalRef}@${providerVersionRef ?? 'now'}`)
   },
   async checkHealth() {}
@@ -241,6 +242,101 @@ t.test(
     t.ok(calls.every((call) => call.startsWith('check ')))
   }
 )
+
+t.test('a vault of its company and provider is recorded with each version that is kept there', async (t) => {
+  const [companyId, agentId] = [newId(), newId()]
+  const config = { region: 'eu-central-1' }
+  const vault = await createVault(app, companyId, { provider, config })
+  const other = await createVault(app, companyId, { provider, config })
+  const created = await createSecret(app, companyId, {
+    ...external,
+    provider: undefined,
+    name: 'K',
+    externalRef: 'prod/a',
+    providerVersionRef: 'v-1',
+    providerConfigId: vault.id.toUpperCase()
+  })
+  t.match(created, { provider, providerConfigId: vault.id }, 'the provider is that of the vault')
+  t.match(await rotate(created.id, { providerConfigId: null }), { status: 400 })
+  t.match(await rotate(created.id, { providerConfigId: vault.id }), { status: 400 }, 'it lies there')
+  const moved = await rotate(created.id, { providerConfigId: other.id })
+  t.match(moved.body, { providerConfigId: other.id, externalRef: 'prod/a', latestVersion: 2 })
+  t.match((await rotate(created.id, { providerVersionRef: 'v-3' })).body, { providerConfigId: other.id })
+  t.match((await rotate(created.id, { externalRef: 'prod/b', providerConfigId: null })).body, {
+    providerConfigId: null
+  })
+  t.strictSame(await versions(created.id), [
+    '4 current null',
+    '3 previous v-3',
+    '2 previous null',
+    '1 previous v-1'
+  ])
+  const kept = await sql(
+    'select provider_config_id as id from company_secret_versions where secret_id = $1 order by version',
+    [created.id]
+  )
+  t.strictSame(
+    kept.map(({ id }) => id),
+    [vault.id, other.id, other.id, null]
+  )
+  await putEnv(app, { companyId, agentId }, { K: '$secret:k@1', L: '$secret:k@3' })
+  calls.length = 0
+  t.equal((await resolve(app, { companyId, agentId })).status, 200)
+  t.strictSame(calls.sort(), [`read prod/a in ${vault.id}`, `read prod/a in ${other.id}`].sort())
+  const changed = await patchVault(app, vault.id, { config: { region: 'eu-west-1' } })
+  t.match(changed, { status: 409, body: { code: 'in_use' } }, 'a pinned version still lies there')
+})
+
+t.test('a vault that takes no values, or is of somebody or something else, is refused', async (t) => {
+  const [companyId, elsewhereId] = [newId(), newId()]
+  const config = { region: 'eu-central-1' }
+  const disabled = await createVault(app, companyId, { provider, config })
+  const local = await createVault(app, companyId, { provider: 'local_encrypted' })
+  const foreign = await createVault(app, elsewhereId, { provider, config })
+  const coming = await createVault(app, companyId, { provider: 'vault' })
+  const sealed = await createSecret(app, companyId, {
+    name: 'Sealed',
+    value: 'v',
+    providerConfigId: local.id
+  })
+  t.match(sealed, { provider: 'local_encrypted', providerConfigId: local.id, externalRef: null })
+  const linked = await createSecret(app, companyId, {
+    ...external,
+    name: 'In',
+    externalRef: 'prod/in',
+    providerConfigId: disabled.id
+  })
+  await app.send(operator(), 'DELETE', `/secret-provider-configs/${disabled.id}`)
+  const cases: [string, number, string][] = [
+    [disabled.id, 422, 'vault_inactive'],
+    [coming.id, 422, 'vault_inactive'],
+    [local.id, 422, 'vault_mismatch'],
+    [foreign.id, 404, 'vault_not_found'],
+    [newId(), 404, 'vault_not_found']
+  ]
+  for (const [providerConfigId, status, code] of cases) {
+    const body = { ...external, name: 'n', externalRef: 'r', providerConfigId }
+    t.match(await post(companyId, body), { status, body: { code } }, code)
+    const moved = await rotate(linked.id, { externalRef: 'prod/else', providerConfigId })
+    t.match(moved, { status, body: { code } }, code)
+  }
+  t.match(
+    await rotate(linked.id, { externalRef: 'prod/else' }),
+    { body: { code: 'vault_inactive' } },
+    'its own'
+  )
+  const away = await rotate(linked.id, { externalRef: 'prod/else', providerConfigId: null })
+  t.match(away.body, { providerConfigId: null, latestVersion: 2 })
+  t.strictSame((await app.send(operator(), 'DELETE', `/secrets/${linked.id}`)).body, {
+    ok: true,
+    remote: 'kept'
+  })
+  t.match(
+    (await rotate(sealed.id, { value: 'w' })).body,
+    { providerConfigId: local.id },
+    'it stays in its vault'
+  )
+})
 
 t.test('nothing is linked in a company that was deleted', async (t) => {
   const companyId = newId()

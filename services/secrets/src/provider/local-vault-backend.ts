@@ -48,7 +48,8 @@ const warning: ProbeResult = {
 async function sealAndOpen(local: SecretProvider, companyId: string): Promise<void> {
   const place = { companyId, secretId: newId(), versionId: newId() }
   const canary = systemRandomBytes(canaryBytes)
-  const opened = await local.readVersion(place, await local.writeVersion(place, canary))
+  const stored = await local.writeVersion(place, canary, null)
+  const opened = await local.readVersion(place, { ...stored, providerConfigId: null })
   if (!opened.equals(canary)) throw new IntegrityError()
 }
 

@@ -1,4 +1,5 @@
 import type { ProviderId } from '@paperclip/contracts'
+import type { ChosenVault } from '../vault/chosen-vault.js'
 
 /** The row a value belongs to; all of it is authenticated where the value is sealed here. */
 export interface ValuePlace {
@@ -16,10 +17,15 @@ export interface StoredValue {
   readonly providerVersionRef: string | null
 }
 
-/** From where a reference is looked at; a vault of null is the configuration of the deployment. */
+/** A stored value, and the vault that leads to it; null: the configuration of the deployment. */
+export interface StoredVersion extends StoredValue {
+  readonly providerConfigId: string | null
+}
+
+/** For whom, and through which vault, a reference is looked at. */
 export interface ReferencePlace {
   readonly companyId: string
-  readonly providerConfigId: string | null
+  readonly vault: ChosenVault | null
 }
 
 /** A value of somebody else's that is read and never written or deleted. */
@@ -50,15 +56,15 @@ export interface ProviderDescriptor {
  */
 export interface SecretProvider {
   readonly descriptor: ProviderDescriptor
-  /** Stores a value for a version that is about to be inserted. */
-  writeVersion(place: ValuePlace, value: Buffer): Promise<StoredValue>
+  /** Stores a value for a version that is about to be inserted; without a vault, where the deployment is configured to. */
+  writeVersion(place: ValuePlace, value: Buffer, vault: ChosenVault | null): Promise<StoredValue>
   /**
    * Judges a reference before it is linked, without reading its value, and gives it as it is to be kept. Throws
    * `external_ref_unsupported` when the provider has none, or what else forbids this one.
    */
   checkReference(reference: ExternalReference, where: ReferencePlace): Promise<ExternalReference>
   /** Gives a value back; at once where no wait is needed. The access must be on record before this is called. */
-  readVersion(place: ValuePlace, stored: StoredValue): Buffer | Promise<Buffer>
+  readVersion(place: ValuePlace, stored: StoredVersion): Buffer | Promise<Buffer>
   /** Stores and reads a canary; resolves when the provider works. */
   checkHealth(): Promise<void>
 }

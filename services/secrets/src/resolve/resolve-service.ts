@@ -132,7 +132,8 @@ function openRow(
     const opened = provider.readVersion(place, {
       sealed: row.sealed,
       externalRef: row.external_ref,
-      providerVersionRef: row.provider_version_ref
+      providerVersionRef: row.provider_version_ref,
+      providerConfigId: row.provider_config_id
     })
     if (!(opened instanceof Promise)) return [revealed(row, opened)]
     return opened.then(

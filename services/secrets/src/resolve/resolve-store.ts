@@ -39,6 +39,7 @@ export interface ResolveRow {
   readonly provider: ProviderId
   readonly external_ref: string | null
   readonly provider_version_ref: string | null
+  readonly provider_config_id: string | null
   readonly code: ProblemCode | null
   readonly sealed: Buffer | null
   readonly plain: string | null

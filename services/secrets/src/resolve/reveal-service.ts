@@ -82,6 +82,7 @@ async function openRow(
   return provider.readVersion(place, {
     sealed: row.sealed,
     externalRef: row.external_ref,
-    providerVersionRef: row.provider_version_ref
+    providerVersionRef: row.provider_version_ref,
+    providerConfigId: row.provider_config_id
   })
 }

@@ -12,6 +12,7 @@ export interface RevealRow {
   readonly provider: ProviderId
   readonly external_ref: string | null
   readonly provider_version_ref: string | null
+  readonly provider_config_id: string | null
   readonly sealed: Buffer | null
   readonly code: ProblemCode | null
 }
@@ -24,7 +25,7 @@ const text = `
 with bound as materialized (
   select b.config_path, b.target_type, b.target_id, s.id as secret_id, s.key, s.provider, v.id as version_id,
     coalesce(v.version, b.version, s.latest_version) as version, v.sealed, v.external_ref,
-    v.provider_version_ref,
+    v.provider_version_ref, v.provider_config_id,
     case
       when k.shredded_at is not null then 'company_shredded'
       when s.status = 'deleted' then 'secret_deleted'
@@ -58,7 +59,8 @@ recorded as (
   left join company_secrets u on u.company_id = $1 and u.key = $6 and u.deleted_at is null
   where not exists (select from bound)
 )
-select secret_id, version_id, version, config_path, provider, external_ref, provider_version_ref, sealed, code
+select secret_id, version_id, version, config_path, provider, external_ref, provider_version_ref,
+  provider_config_id, sealed, code
 from bound`
 
 /** Records one access and reads what it is about. Undefined: not bound. Fails as the resolve statement does. */

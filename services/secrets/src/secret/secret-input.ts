@@ -2,7 +2,6 @@ import {
   type CreateSecret,
   isInfraSecretName,
   limits,
-  type ProviderId,
   redactionPlaceholder,
   slugOf
 } from '@paperclip/contracts'
@@ -14,7 +13,6 @@ export interface NewSecret {
   readonly name: string
   readonly key: string
   readonly description: string | null
-  readonly provider: ProviderId
   readonly material: NewMaterial
 }
 
@@ -25,19 +23,17 @@ export type NewMaterial = { readonly value: Buffer } | { readonly reference: Ext
 const controlCharacter = /\p{Cc}/u
 
 /** Checks a create body beyond its schema. Throws the problem of the first fault, never with the value. */
-export function checkNewSecret(input: CreateSecret, defaultProvider: ProviderId): NewSecret {
+export function checkNewSecret(input: CreateSecret): NewSecret {
   const name = checkName(input.name)
   requireOneKind(input)
-  requireNoVault(input.providerConfigId)
   const key = input.key === undefined ? slugOf(name) : checkKey(input.key)
   if (key === '')
     throw new AppError('key_required', {
       detail: 'key required: no key can be made from this name. Send "key" too.'
     })
   refuseInfraSecret(name, key)
-  const provider = input.provider ?? defaultProvider
   const description = input.description?.trim() || null
-  return { name, key, description, provider, material: newMaterial(input) }
+  return { name, key, description, material: newMaterial(input) }
 }
 
 /** A value and a reference exclude each other; the mode says which of them it is. */
@@ -120,11 +116,6 @@ function valueBytes(text: string): Buffer {
   if (bytes.length > limits.valueBytesMax)
     throw invalid('/value', `must be at most ${limits.valueBytesMax} bytes of UTF-8`)
   return bytes
-}
-
-/** No vault exists yet, so none can be meant. */
-export function requireNoVault(providerConfigId: string | null | undefined): void {
-  if (providerConfigId != null) throw new AppError('vault_not_found')
 }
 
 /** Names one faulty member of a body; never repeats what was in it. */

@@ -6,8 +6,7 @@ import {
   checkNewValue,
   checkVersionRef,
   invalid,
-  type NewMaterial,
-  requireNoVault
+  type NewMaterial
 } from './secret-input.js'
 import type { SecretRow } from './secret-store.js'
 
@@ -19,20 +18,32 @@ interface Rotated {
   readonly descriptor: ProviderDescriptor
 }
 
+/** What a rotation amounts to. */
+export interface PlannedRotation {
+  readonly material: NewMaterial
+  /** The vault of the new version: that of the secret unless another one, or none, is named. */
+  readonly vaultId: string | null
+}
+
 /**
- * Says what a new version is made of: a value for a managed secret, another place for an external reference. Throws
- * `invalid_request`, `value_placeholder`, `value_external`, `reference_frozen`, `external_ref_unsupported`.
+ * Says what a new version is made of, and where: a value for a managed secret, another place for an external
+ * reference. Throws `invalid_request`, `value_placeholder`, `value_external`, `reference_frozen`,
+ * `external_ref_unsupported`.
  */
-export function planRotation(input: RotateSecret, rotated: Rotated): NewMaterial {
-  return rotated.secret.managed_mode === 'external_reference'
-    ? { reference: repointed(input, rotated) }
-    : { value: newValue(input, rotated) }
+export function planRotation(input: RotateSecret, rotated: Rotated): PlannedRotation {
+  const { secret } = rotated
+  const named = input.providerConfigId
+  const vaultId = named === undefined ? secret.provider_config_id : (named?.toLowerCase() ?? null)
+  const material =
+    secret.managed_mode === 'external_reference'
+      ? { reference: repointed(input, rotated, vaultId) }
+      : { value: newValue(input, rotated) }
+  return { material, vaultId }
 }
 
 function newValue(input: RotateSecret, { secret, descriptor }: Rotated): Buffer {
   const isMove = input.externalRef !== undefined && input.externalRef !== secret.external_ref
   if (isMove || input.providerVersionRef != null) throw refusedReference(descriptor)
-  requireNoVault(input.providerConfigId)
   if (input.value === undefined) throw invalid('/value', 'is required: send the new value')
   return checkNewValue(input.value)
 }
@@ -47,20 +58,26 @@ function refusedReference({ id, supportsExternalReferences }: ProviderDescriptor
       })
 }
 
-/** A pinned version belongs to its reference: it ends when that changes, unless another one is named. */
-function repointed(input: RotateSecret, { secret, providerVersionRef: pinned }: Rotated): ExternalReference {
+/** A pinned version belongs to its place: it ends when that changes, unless another one is named. */
+function repointed(
+  input: RotateSecret,
+  { secret, providerVersionRef: pinned }: Rotated,
+  vaultId: string | null
+): ExternalReference {
   if (input.value !== undefined)
     throw new AppError('value_external', {
       detail: 'The value lies elsewhere: change it there, or point this secret at another reference.'
     })
-  requireNoVault(input.providerConfigId)
   const present = secret.external_ref
   if (present === null) throw new TypeError('an external reference without a reference')
+  const { providerConfigId, providerVersionRef } = input
+  if (providerConfigId === null && input.externalRef === undefined && providerVersionRef === undefined)
+    throw invalid('/providerConfigId', 'must be named, or go with another change')
   const externalRef = input.externalRef === undefined ? present : checkExternalRef(input.externalRef)
-  const kept = externalRef === present ? pinned : null
-  const providerVersionRef =
-    input.providerVersionRef === undefined ? kept : checkVersionRef(input.providerVersionRef)
-  if (externalRef === present && providerVersionRef === pinned)
-    throw invalid('', 'changes nothing: name another externalRef or providerVersionRef')
-  return { externalRef, providerVersionRef }
+  const isSamePlace = externalRef === present && vaultId === secret.provider_config_id
+  const kept = isSamePlace ? pinned : null
+  const version = providerVersionRef === undefined ? kept : checkVersionRef(providerVersionRef)
+  if (isSamePlace && version === pinned)
+    throw invalid('', 'changes nothing: name another externalRef, providerVersionRef or providerConfigId')
+  return { externalRef, providerVersionRef: version }
 }

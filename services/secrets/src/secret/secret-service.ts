@@ -11,7 +11,8 @@ import { insertActivity } from '../audit/activity-store.js'
 import type { Caller } from '../auth/caller.js'
 import type { SecretsDatabase } from '../database.js'
 import { findCompanyKey } from '../keyring/keyring-store.js'
-import type { ProviderRegistry, SecretProvider, StoredValue, ValuePlace } from '../provider/provider.js'
+import type { ProviderRegistry, SecretProvider } from '../provider/provider.js'
+import { chooseVault, holdChosenVault } from '../vault/chosen-vault.js'
 import {
   destroyVersions,
   findVersion,
@@ -19,7 +20,8 @@ import {
   retireCurrentVersion
 } from '../version/version-store.js'
 import { activityOf, authorOf, changing, getForChange, getSecretOf, lockForChange } from './secret-change.js'
-import { checkNewSecret, type NewMaterial } from './secret-input.js'
+import { checkNewSecret } from './secret-input.js'
+import { storeMaterial } from './secret-material.js'
 import { planRotation } from './secret-rotation.js'
 import {
   type CountedSecretRow,
@@ -60,14 +62,18 @@ export function createSecretService({ db, providers, defaultProvider }: SecretSe
     get: (caller, id, options) => getSecretOf(db, caller, id, options),
 
     async create(caller, companyId, input) {
-      const { name, key, description, provider, material } = checkNewSecret(input, defaultProvider)
+      const { name, key, description, material } = checkNewSecret(input)
+      const named = { id: input.providerConfigId, provider: input.provider }
+      const vault = await chooseVault(db, companyId, named)
+      const provider = input.provider ?? vault?.provider ?? defaultProvider
       const [secretId, versionId] = [newId(), newId()]
       // Slow work first: the transaction below only writes.
       const place = { companyId, secretId, versionId }
-      const stored = await store(providerOf(providers, provider), place, material)
+      const stored = await storeMaterial(providerOf(providers, provider), { place, material, vault })
       const author = authorOf(caller)
       const row = await changing(db, caller, async (tx) => {
         await refuseShredded(tx, companyId)
+        await holdChosenVault(tx, vault)
         const secret = await insertSecret(tx, {
           id: secretId,
           company_id: companyId,
@@ -77,7 +83,7 @@ export function createSecretService({ db, providers, defaultProvider }: SecretSe
           status: 'active',
           managed_mode: 'value' in material ? 'paperclip_managed' : 'external_reference',
           external_ref: stored.externalRef,
-          provider_config_id: null,
+          provider_config_id: stored.providerConfigId,
           provider_metadata: input.providerMetadata == null ? null : JSON.stringify(input.providerMetadata),
           latest_version: 1,
           description,
@@ -112,25 +118,27 @@ export function createSecretService({ db, providers, defaultProvider }: SecretSe
       const provider = providerOf(providers, found.provider)
       const place = { companyId: found.company_id, secretId: id, versionId: newId() }
       const latest = await findVersion(db, { ...place, version: found.latest_version })
-      const material = planRotation(input, {
+      const { material, vaultId } = planRotation(input, {
         secret: found,
         providerVersionRef: latest?.provider_version_ref ?? null,
         descriptor: provider.descriptor
       })
-      const stored = await store(provider, place, material)
+      const vault = await chooseVault(db, found.company_id, { id: vaultId, provider: found.provider })
+      const stored = await storeMaterial(provider, { place, material, vault })
       const row = await changing(db, caller, async (tx) => {
+        await holdChosenVault(tx, vault)
         const secret = await lockSecret(tx, { companyId: place.companyId, id })
         if (secret === undefined) throw new AppError('secret_not_found')
         requireActive(secret)
         requireExpectedVersion(secret, input.expectedLatestVersion)
-        // A reference was completed from the version it follows: another one in between would be undone unseen.
-        if ('reference' in material) requireExpectedVersion(secret, found.latest_version)
+        // What was left out came from the version it follows: another one in between would be undone unseen.
+        if ('reference' in material || secret.provider_config_id !== found.provider_config_id)
+          requireExpectedVersion(secret, found.latest_version)
         const version = secret.latest_version + 1
         await retireCurrentVersion(tx, place)
         await insertVersion(tx, { place, version, stored, author: authorOf(caller) })
         await insertActivity(tx, caller, activityOf('secret.rotated', secret, { version }))
-        const { externalRef } = stored
-        return updateLatestVersion(tx, { companyId: place.companyId, id }, { version, externalRef })
+        return updateLatestVersion(tx, { companyId: place.companyId, id }, { version, stored })
       })
       return toSecretView(row)
     },
@@ -142,17 +150,6 @@ export function createSecretService({ db, providers, defaultProvider }: SecretSe
       return deleted.managed_mode === 'external_reference' ? 'kept' : 'none'
     }
   }
-}
-
-/** Has a value kept, or a reference judged; nothing is written here yet. */
-async function store(
-  provider: SecretProvider,
-  place: ValuePlace,
-  material: NewMaterial
-): Promise<StoredValue> {
-  if ('value' in material) return provider.writeVersion(place, material.value)
-  const where = { companyId: place.companyId, providerConfigId: null }
-  return { sealed: null, ...(await provider.checkReference(material.reference, where)) }
 }
 
 /** A reference needs no key, so nothing else would notice that its company was deleted. */

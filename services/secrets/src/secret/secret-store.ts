@@ -2,6 +2,7 @@ import type { SecretQuery } from '@paperclip/contracts'
 import type { Db, Tx } from '@paperclip/db'
 import { type Insertable, type Selectable, sql, type Updateable } from 'kysely'
 import type { SecretsDatabase, SecretTable } from '../database.js'
+import type { StoredVersion } from '../provider/provider.js'
 
 /** A secret's row; nothing sealed lies in it. */
 export type SecretRow = Selectable<SecretTable>
@@ -101,13 +102,14 @@ export function insertSecret(tx: Tx<SecretsDatabase>, row: Insertable<SecretTabl
 export function updateLatestVersion(
   tx: Tx<SecretsDatabase>,
   { companyId, id }: { companyId: string; id: string },
-  { version, externalRef }: { version: number; externalRef: string | null }
+  { version, stored }: { version: number; stored: StoredVersion }
 ): Promise<CountedSecretRow> {
   return tx
     .updateTable('company_secrets')
     .set({
       latest_version: version,
-      external_ref: externalRef,
+      external_ref: stored.externalRef,
+      provider_config_id: stored.providerConfigId,
       last_rotated_at: sql`now()`,
       updated_at: sql`now()`
     })

@@ -1,7 +1,7 @@
 import type { Db, Tx } from '@paperclip/db'
 import { type Selectable, sql } from 'kysely'
 import type { SecretsDatabase, VersionTable } from '../database.js'
-import type { StoredValue, ValuePlace } from '../provider/provider.js'
+import type { StoredVersion, ValuePlace } from '../provider/provider.js'
 
 const listedColumns = [
   'version',
@@ -25,7 +25,7 @@ export interface VersionPlace {
 interface NewVersion {
   place: ValuePlace
   version: number
-  stored: StoredValue
+  stored: StoredVersion
   author: { created_by_user_id: string | null; created_by_agent_id: string | null }
 }
 
@@ -46,6 +46,7 @@ export async function insertVersion(
       fingerprint: null,
       external_ref: stored.externalRef,
       provider_version_ref: stored.providerVersionRef,
+      provider_config_id: stored.providerConfigId,
       ...author
     })
     .execute()
