@@ -80,7 +80,7 @@ export const createVault = defineRoute({
   method: 'POST',
   path: '/companies/:companyId/secret-provider-configs',
   schema: { params: CompanyParams, body: CreateVault, response: { 201: VaultView } },
-  problems: ['company_forbidden', 'read_only_role', 'invalid_request']
+  problems: ['company_forbidden', 'read_only_role', 'invalid_request', 'company_shredded']
 })
 
 export const getVault = defineRoute({

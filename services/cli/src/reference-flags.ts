@@ -1,6 +1,10 @@
+import type { GatewayClient } from '@paperclip/client'
 import { isUuid } from '@paperclip/contracts'
 import type { Command } from 'commander'
 import { MisuseError } from './cli-error.js'
+import type { CliIo } from './cli-io.js'
+import type { CompanyFlags } from './pick-company.js'
+import { pickVault } from './pick-vault.js'
 import type { ValueFlags } from './secret-value.js'
 
 /** Where a value lies that is only ever read. */
@@ -15,16 +19,20 @@ export interface VaultFlag {
   readonly vault?: string
 }
 
-/** Adds `--vault`. */
-export function withVaultFlag(command: Command): Command {
-  return command.option('--vault <id>', 'the provider vault (default: what the deployment configures)')
+/** Adds `--vault`; `absent` says what holds without it. */
+export function withVaultFlag(command: Command, absent = 'what the deployment configures'): Command {
+  return command.option('--vault <vault>', `id or name of the provider vault (default: ${absent})`)
 }
 
-/** What `--vault` says. Misuse when it is not an id. */
-export function vaultMember({ vault }: VaultFlag): { providerConfigId?: string } {
+/** What `--vault` says. An id is not looked up: the gateway judges it anyway. */
+export async function vaultMember(
+  client: GatewayClient,
+  io: CliIo,
+  flags: VaultFlag & CompanyFlags
+): Promise<{ providerConfigId?: string }> {
+  const { vault } = flags
   if (vault === undefined) return {}
-  if (!isUuid(vault)) throw new MisuseError('--vault is not an id')
-  return { providerConfigId: vault }
+  return { providerConfigId: isUuid(vault) ? vault : (await pickVault(client, io, { flags, vault })).id }
 }
 
 /** What the flags of a reference say; null when there are none. Misuse beside a value. */

@@ -3,7 +3,7 @@ import type { VaultView } from '@paperclip/contracts'
 import t from 'tap'
 import { type FakeHandler, fakeGateway } from './fixtures/fake-gateway.js'
 import { runCli } from './fixtures/run-cli.js'
-import { acme, companyId, sampleId } from './fixtures/sample-rows.js'
+import { acme, anthropic, companyId, plainValue, sampleId } from './fixtures/sample-rows.js'
 
 const time = '2026-01-31T12:00:00.000Z'
 const vaultId = sampleId(7)
@@ -177,5 +177,29 @@ t.test('the providers are shown with their health and how to back up', async (t)
   })
   const { stdout } = await runCli(['secrets', 'providers', '--json'], { origin: gateway.origin })
   t.same(JSON.parse(stdout), [{ ...local, health: found }])
+  t.same(gateway.violations, [])
+})
+
+t.test('a value is kept in, moved to or linked through the vault that is named', async (t) => {
+  const gateway = await fakeGateway(t, {
+    ...basics,
+    createSecret: () => ({ body: anthropic }),
+    rotateSecret: () => ({ body: anthropic })
+  })
+  const run = (...args: string[]) =>
+    runCli(['secrets', ...args], { origin: gateway.origin, input: plainValue })
+  for (const [args, operation] of [
+    [['create', 'S', '--vault', 'Prod'], 'createSecret'],
+    [['link', 'S', '--external-ref', 'prod/s', '--vault', 'Prod'], 'createSecret'],
+    [['rotate', anthropic.id, '--vault', 'Prod'], 'rotateSecret']
+  ] as const) {
+    t.equal((await run(...args)).code, 0, args.join(' '))
+    t.match(gateway.last(operation)?.body, { providerConfigId: vaultId })
+  }
+  t.equal((await run('create', 'S')).code, 0)
+  t.notOk(Object.hasOwn(gateway.last('createSecret')?.body as object, 'providerConfigId'))
+  const before = gateway.calls.filter(({ operationId }) => operationId === 'createSecret').length
+  t.match(await run('create', 'S', '--vault', 'Nowhere'), { code: 1, stderr: /there is no vault "Nowhere"/ })
+  t.equal(gateway.calls.filter(({ operationId }) => operationId === 'createSecret').length, before)
   t.same(gateway.violations, [])
 })

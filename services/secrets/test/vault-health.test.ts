@@ -49,19 +49,26 @@ t.test('a local vault is probed with the key of its company, and what was found 
 t.test(
   'a company whose key is gone, or does not unwrap, is an error that is kept, not a failure',
   async (t) => {
-    const [shredded, broken] = [newId(), newId()]
-    const [first, second] = [await createVault(app, shredded), await createVault(app, broken)]
-    await sql('insert into company_keys (id, company_id, shredded_at) values ($1, $2, now())', [
+    const [keyless, broken] = [newId(), newId()]
+    const [first, second] = [await createVault(app, keyless), await createVault(app, broken)]
+    const absent = 'mk_00000000000000aa'
+    await sql('insert into master_keys (id, salt, iterations, retired_at) values ($1, $2, 600000, now())', [
+      absent,
+      Buffer.alloc(32)
+    ])
+    await sql('insert into company_keys (id, company_id, master_key_id, wrapped) values ($1, $2, $3, $4)', [
       newId(),
-      shredded
+      keyless,
+      absent,
+      Buffer.alloc(64, 1)
     ])
     t.match(await check(first.id), {
       status: 200,
-      body: { status: 'error', details: { code: 'company_shredded', guidance: [/doctor/] } }
+      body: { status: 'error', details: { code: 'master_key_unavailable', guidance: [/doctor/] } }
     })
     await sql(
       `insert into company_keys (id, company_id, master_key_id, wrapped)
-     select $1, $2, id, $3 from master_keys limit 1`,
+     select $1, $2, id, $3 from master_keys where retired_at is null`,
       [newId(), broken, Buffer.alloc(64, 1)]
     )
     t.match(await check(second.id), {

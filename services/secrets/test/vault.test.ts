@@ -314,3 +314,20 @@ t.test(
     ])
   }
 )
+
+t.test('the vaults of a deleted company are disabled, absent, and no new one is made', async (t) => {
+  const companyId = newId()
+  const { id } = await createVault(app, companyId, { ...aws, isDefault: true })
+  const items = [{ id: newId(), activity: null, command: { type: 'company.deleted', companyId } }]
+  t.equal((await app.send(service('gateway'), 'POST', '/activity', { items })).status, 200)
+  const path = `/secret-provider-configs/${id}`
+  for (const [method, body] of [['GET'], ['PATCH', { status: 'ready' }], ['DELETE']] as const)
+    t.match(await app.send(operator(), method, path, body), {
+      status: 404,
+      body: { code: 'vault_not_found' }
+    })
+  t.match(await tryVault(app, companyId, aws), { status: 422, body: { code: 'company_shredded' } })
+  t.match(await sql('select status, is_default from company_secret_provider_configs where id = $1', [id]), [
+    { status: 'disabled', is_default: false }
+  ])
+})

@@ -4,17 +4,18 @@ import { withApi } from '../api-session.js'
 import { type CliIo, hint } from '../cli-io.js'
 import { type CompanyFlags, namedCompany, pickCompany, withCompanyFlags } from '../pick-company.js'
 import { printRecord } from '../print.js'
+import { type VaultFlag, vaultMember, withVaultFlag } from '../reference-flags.js'
 import { readSecretValue, type ValueFlags, valueHelp, withValueFlags } from '../secret-value.js'
 import { secretColumns } from '../views.js'
 
-interface Flags extends CompanyFlags, ValueFlags {
+interface Flags extends CompanyFlags, ValueFlags, VaultFlag {
   readonly key?: string
   readonly description?: string
 }
 
 /** `secrets create`. */
 export function addSecretsCreate(parent: Command, io: CliIo): void {
-  withValueFlags(withCompanyFlags(parent.command('create').description('store a secret')))
+  withVaultFlag(withValueFlags(withCompanyFlags(parent.command('create').description('store a secret'))))
     .argument('<name>', 'its name, 1 to 160 characters')
     .option('--key <key>', 'the key environments refer to (default: made of the name)')
     .option('--description <text>', 'what it is for, up to 500 characters')
@@ -36,7 +37,7 @@ Examples:
       }
       await withApi(io, flags, async (client) => {
         const companyId = await pickCompany(client, io, flags)
-        const body = { name, value, ...more }
+        const body = { name, value, ...more, ...(await vaultMember(client, io, flags)) }
         const record = await client.call(createSecret, { params: { companyId }, body })
         printRecord(io, { json: flags.json ?? false, record, columns: secretColumns })
         hint(io, `bind it with \`paperclipai env set <agent> NAME=secret:${record.key}\``)

@@ -41,7 +41,6 @@ Example:
       namedCompany(io, flags)
       const { externalRef, provider, providerVersion, key, description } = flags
       const more = {
-        ...vaultMember(flags),
         ...(provider === undefined ? {} : { provider }),
         ...(providerVersion === undefined ? {} : { providerVersionRef: providerVersion }),
         ...(key === undefined ? {} : { key }),
@@ -49,7 +48,8 @@ Example:
       }
       await withApi(io, flags, async (client) => {
         const companyId = await pickCompany(client, io, flags)
-        const body = { name, managedMode: 'external_reference', externalRef, ...more } as const
+        const vault = await vaultMember(client, io, flags)
+        const body = { name, managedMode: 'external_reference', externalRef, ...vault, ...more } as const
         const record = await client.call(createSecret, { params: { companyId }, body })
         printRecord(io, { json: flags.json ?? false, record, columns: secretColumns })
         hint(io, `bind it with \`paperclipai env set <agent> NAME=secret:${record.key}\``)

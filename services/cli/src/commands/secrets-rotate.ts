@@ -23,7 +23,7 @@ interface Flags extends CompanyFlags, ValueFlags, ReferenceFlags, VaultFlag {
 /** `secrets rotate`. */
 export function addSecretsRotate(parent: Command, io: CliIo): void {
   const command = parent.command('rotate').description('add a version; `latest` means it from then on')
-  withVaultFlag(withValueFlags(withCompanyFlags(command)))
+  withVaultFlag(withValueFlags(withCompanyFlags(command)), 'where the secret is now')
     .argument('<secret>', 'its id, key or name')
     .option('--external-ref <ref>', 'for a linked secret, instead of a value: where it lies from now on')
     .option('--provider-version <ref>', 'for a linked secret: pin this version of the provider')
@@ -43,9 +43,9 @@ Examples:
         value: await readSecretValue(io, flags, `New value of ${secret}`)
       }
       const expected = flags.expectVersion === undefined ? {} : { expectedLatestVersion: flags.expectVersion }
-      const body = { ...material, ...vaultMember(flags), ...expected }
       await withApi(io, flags, async (client) => {
         const id = await pickSecretId(client, io, { flags, secret })
+        const body = { ...material, ...(await vaultMember(client, io, flags)), ...expected }
         const record = await client.call(rotateSecret, { params: { id }, body })
         printRecord(io, { json: flags.json ?? false, record, columns: secretColumns })
       })

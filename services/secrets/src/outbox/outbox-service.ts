@@ -7,6 +7,7 @@ import { deleteEnvironment, deleteEnvironmentsOf } from '../environment/environm
 import { shredCompanyKey } from '../keyring/keyring-store.js'
 import { claimNonce } from '../nonce/nonce-store.js'
 import { deleteSecretsOf } from '../secret/secret-store.js'
+import { disableVaultsOf } from '../vault/vault-store.js'
 import { claimItem, insertDelivered } from './outbox-store.js'
 
 /** Takes what the gateway's outbox delivers. */
@@ -48,6 +49,7 @@ async function obey(tx: Tx<SecretsDatabase>, command: NonNullable<OutboxItem['co
       await deleteEnvironmentsOf(tx, command.companyId)
       await deleteBindingsOf(tx, command.companyId)
       await deleteSecretsOf(tx, command.companyId)
+      await disableVaultsOf(tx, command.companyId)
       await shredCompanyKey(tx, { id: newId(), companyId: command.companyId })
       break
   }

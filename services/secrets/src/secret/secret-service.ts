@@ -10,9 +10,10 @@ import { AppError } from '@paperclip/server'
 import { insertActivity } from '../audit/activity-store.js'
 import type { Caller } from '../auth/caller.js'
 import type { SecretsDatabase } from '../database.js'
-import { findCompanyKey } from '../keyring/keyring-store.js'
+import { refuseShredded } from '../keyring/shredded.js'
 import type { ProviderRegistry, SecretProvider } from '../provider/provider.js'
 import { chooseVault, holdChosenVault } from '../vault/chosen-vault.js'
+import { isVaultDisabled } from '../vault/vault-store.js'
 import {
   destroyVersions,
   findVersion,
@@ -144,18 +145,14 @@ export function createSecretService({ db, providers, defaultProvider }: SecretSe
     },
 
     async delete(caller, id, { force }) {
-      const deleted = await changing(db, caller, async (tx) =>
-        deleteLocked(tx, caller, await lockForChange(tx, caller, id), { force })
-      )
-      return deleted.managed_mode === 'external_reference' ? 'kept' : 'none'
+      return changing(db, caller, async (tx) => {
+        const deleted = await deleteLocked(tx, caller, await lockForChange(tx, caller, id), { force })
+        const vault = { companyId: deleted.company_id, id: deleted.provider_config_id }
+        const isKept = deleted.managed_mode === 'external_reference' || (await isVaultDisabled(tx, vault))
+        return isKept ? 'kept' : 'none'
+      })
     }
   }
-}
-
-/** A reference needs no key, so nothing else would notice that its company was deleted. */
-async function refuseShredded(tx: Tx<SecretsDatabase>, companyId: string): Promise<void> {
-  const key = await findCompanyKey(tx, companyId)
-  if (key?.wrapped === null) throw new AppError('company_shredded')
 }
 
 /** Deletes a locked secret: `in_use` while it is bound, unless forced. Its material goes, its history stays. */

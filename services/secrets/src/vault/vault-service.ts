@@ -10,6 +10,7 @@ import { AppError } from '@paperclip/server'
 import { insertActivity } from '../audit/activity-store.js'
 import { type Caller, requireRole, visibleCompanies } from '../auth/caller.js'
 import type { SecretsDatabase } from '../database.js'
+import { refuseShredded } from '../keyring/shredded.js'
 import { claimNonce } from '../nonce/nonce-store.js'
 import { vaultActivity } from './vault-activity.js'
 import {
@@ -92,6 +93,7 @@ export function createVaultService(db: Db<SecretsDatabase>): VaultService {
         db,
         async (tx) => {
           await claimNonce(tx, caller)
+          await refuseShredded(tx, companyId)
           const { id, provider } = row
           await lockVaults(tx, { companyId, provider })
           const replaced = row.is_default ? await clearDefault(tx, { companyId, provider, except: id }) : null

@@ -23,13 +23,23 @@ export function listVaults(
   return query.orderBy('id', 'desc').limit(rowsMax).execute()
 }
 
-/** Finds a vault by id among the companies a caller may see. */
+/** Says whether the company of a row still exists: what is left of a deleted one is history, and not shown. */
+const companyLives = sql<boolean>`not exists (
+  select from company_keys k
+  where k.company_id = company_secret_provider_configs.company_id and k.shredded_at is not null
+)`
+
+/** Finds a vault by id among the companies a caller may see; not those of a deleted company. */
 export function findVault(
   db: Db<SecretsDatabase>,
   id: string,
   companies: readonly string[] | 'all'
 ): Promise<VaultRow | undefined> {
-  let query = db.selectFrom('company_secret_provider_configs').selectAll().where('id', '=', id)
+  let query = db
+    .selectFrom('company_secret_provider_configs')
+    .selectAll()
+    .where('id', '=', id)
+    .where(companyLives)
   if (companies !== 'all')
     query = query.where('company_id', '=', sql<string>`any(${`{${companies.join(',')}}`}::uuid[])`)
   return query.executeTakeFirst()
@@ -175,4 +185,27 @@ export function storeHealth(
     .where(sql<boolean>`config = ${JSON.stringify(probed.config)}::jsonb`)
     .returningAll()
     .executeTakeFirst()
+}
+
+/** Disables every vault of a company that is deleted; the rows stay, since remote secrets may still be removed by them. */
+export async function disableVaultsOf(tx: Tx<SecretsDatabase>, companyId: string): Promise<void> {
+  await sql`
+    update company_secret_provider_configs
+    set status = 'disabled', is_default = false, disabled_at = now(), updated_at = now()
+    where company_id = ${companyId} and status <> 'disabled'`.execute(tx)
+}
+
+/** Says whether what lies in a vault is left alone, because the vault is disabled. */
+export async function isVaultDisabled(
+  tx: Tx<SecretsDatabase>,
+  { companyId, id }: { companyId: string; id: string | null }
+): Promise<boolean> {
+  if (id === null) return false
+  const vault = await tx
+    .selectFrom('company_secret_provider_configs')
+    .select('status')
+    .where('company_id', '=', companyId)
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return vault?.status === 'disabled'
 }
