@@ -37,6 +37,7 @@ export const getBoardClaim = defineRoute({
     ),
     response: { 200: BoardClaimView }
   },
+  noStore: true,
   problems: ['not_found', 'rate_limited']
 })
 

@@ -90,6 +90,7 @@ export const getCliChallenge = defineRoute({
     ),
     response: { 200: CliChallengeView }
   },
+  noStore: true,
   problems: ['not_found', 'rate_limited']
 })
 

@@ -84,6 +84,7 @@ export const getInvite = defineRoute({
   auth: { actors: ['anon', 'board'] },
   limit: 'invites',
   schema: { params: TokenParams, response: { 200: InviteOffer } },
+  noStore: true,
   problems: ['not_found', 'invite_closed', 'rate_limited']
 })
 

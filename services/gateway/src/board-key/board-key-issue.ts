@@ -7,6 +7,7 @@ import { holdCompanyStatus } from '../company/company-store.js'
 import type { GatewayDatabase } from '../database.js'
 import { activityOf, type OutboxEntry } from '../outbox/activity.js'
 import { insertOutbox } from '../outbox/outbox-store.js'
+import { holdSession } from '../session/session-store.js'
 import { countLiveBoardKeys, holdUser, insertBoardKey, lockBoardKeysOf } from './board-key-store.js'
 
 /** A lost laptop's key is worth something no longer than this, unless its owner says otherwise. */
@@ -46,6 +47,7 @@ export async function issueBoardKey(
   // The local operator has no row. Anybody else may have been deleted since the request was let in.
   if (actor.credentialKind !== 'local_operator' && !(await holdUser(tx, userId)))
     throw new AppError('unauthenticated')
+  await requireOpenSession(tx, actor)
   await lockBoardKeysOf(tx, userId)
   if ((await countLiveBoardKeys(tx, userId)) >= boardKeysLiveMax)
     throw new AppError('key_limit', {
@@ -64,6 +66,17 @@ export function boardKeyActivity(
 ): OutboxEntry {
   const metadata = { name, instanceAdmin, expiresAt }
   return activityOf(actor, { companyId, action, entityType: 'board_key', entityId: id, metadata })
+}
+
+/**
+ * A key outlives the session that makes it. So whoever ends a session, to shut somebody out, finds every key that it
+ * made in the list: none comes after.
+ */
+async function requireOpenSession(tx: Tx<GatewayDatabase>, actor: BoardActor): Promise<void> {
+  const { credentialKind, credentialId: sessionId, userId } = actor
+  if (credentialKind !== 'session') return
+  if (sessionId === null || !(await holdSession(tx, { sessionId, userId })))
+    throw new AppError('unauthenticated', { detail: 'The session has ended.' })
 }
 
 /** Who may enter every company is refused alike when there is none, so that no answer tells which there are. */

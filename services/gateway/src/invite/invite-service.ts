@@ -25,6 +25,7 @@ import {
   acceptInviteRow,
   type FoundInvite,
   findInvite,
+  holdInviterRights,
   insertInvite,
   isInviteRevoked,
   listInviteRows,
@@ -102,9 +103,10 @@ async function join(
   const { userId } = requireBoard(actor)
   // Deleted since the request was let in: nobody may become a member without a user.
   if (!(await holdRightsOf(tx, userId))) throw new AppError('unauthenticated')
-  const { companyId } = requireOpen(await find())
+  const { companyId, createdByUserId } = requireOpen(await find())
   // In the order of whoever archives or deletes the company: it first, then what is in it.
   await holdCompanyStatus(tx, companyId)
+  await holdInviterRights(tx, { companyId, createdByUserId })
   const invite = requireOpen(await find())
   if (await hasMembership(tx, { companyId, userId }))
     throw new AppError('already_member', { detail: 'You are a member already. The invite stays open.' })

@@ -110,6 +110,7 @@ export interface FoundInvite {
   id: string
   companyId: string
   companyName: string
+  createdByUserId: string
   role: CompanyRole
   expiresAt: Date
   /** Neither used, taken back nor lapsed; its company is active, and who made it could make it now. */
@@ -132,6 +133,7 @@ export async function findInvite(
       'i.id',
       'i.company_id as companyId',
       'c.name as companyName',
+      'i.created_by_user_id as createdByUserId',
       'i.role',
       'i.expires_at as expiresAt'
     ])
@@ -151,6 +153,27 @@ export async function findInvite(
     )
     .where('i.token_hash', '=', tokenHash)
     .executeTakeFirst()
+}
+
+/** Keeps whatever lets somebody invite to a company as it is until the transaction ends. */
+export async function holdInviterRights(
+  tx: Tx<GatewayDatabase>,
+  { companyId, createdByUserId }: { companyId: string; createdByUserId: string }
+): Promise<void> {
+  await tx
+    .selectFrom('company_memberships')
+    .select('role')
+    .where('company_id', '=', companyId)
+    .where('principal_type', '=', 'user')
+    .where('principal_id', '=', createdByUserId)
+    .forShare()
+    .execute()
+  await tx
+    .selectFrom('instance_user_roles')
+    .select('role')
+    .where('user_id', '=', createdByUserId)
+    .forShare()
+    .execute()
 }
 
 /** Uses an invite up for a user; false when somebody did before, or it closed. Of many at once one succeeds. */

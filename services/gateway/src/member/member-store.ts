@@ -57,6 +57,11 @@ export async function findMember(
   return row && toMember(row)
 }
 
+/** An owner is one who can sign in: a membership without its user owns nothing. */
+const isPresent = sql<boolean>`exists (
+  select 1 from "authUsers" u where u.id = company_memberships.principal_id
+)`
+
 /**
  * Gives the role of a member, and how many owners the company has besides; both stay so until the transaction ends.
  * Undefined when there is no such member. Locks in the order of ids, so that two of these cannot wait for each other.
@@ -67,7 +72,7 @@ export async function lockMember(
 ): Promise<{ role: CompanyRole; otherOwners: number } | undefined> {
   const rows = await tx
     .selectFrom('company_memberships')
-    .select(['principal_id', 'role'])
+    .select(['principal_id', 'role', isPresent.as('isPresent')])
     .where('company_id', '=', companyId)
     .where('principal_type', '=', 'user')
     .where('status', '=', 'active')
@@ -76,7 +81,7 @@ export async function lockMember(
     .forUpdate()
     .execute()
   const member = rows.find((row) => row.principal_id === userId)
-  const others = rows.filter((row) => row.principal_id !== userId)
+  const others = rows.filter((row) => row.principal_id !== userId && row.isPresent)
   return member && { role: member.role, otherOwners: others.length }
 }
 
@@ -97,7 +102,9 @@ export async function lockMembershipsOf(tx: Tx<GatewayDatabase>, userId: string)
       and m.company_id in (
         select o.company_id from company_memberships o where o.principal_type = 'user' and o.principal_id = ${userId}
       )
-      and (m.principal_id = ${userId} or (m.role = 'owner' and m.status = 'active'))
+      and (m.principal_id = ${userId} or (m.role = 'owner' and m.status = 'active' and exists (
+        select 1 from "authUsers" u where u.id = m.principal_id
+      )))
     order by m.company_id, m.principal_id
     for update`.execute(tx)
   const owned = new Set(rows.filter((row) => row.userId !== userId).map((row) => row.companyId))

@@ -30,6 +30,21 @@ export async function actAs(tx: Tx<GatewayDatabase>, userId: string): Promise<vo
   await sql`select set_config('paperclip.author', ${`user:${userId}`}, true)`.execute(tx)
 }
 
+/** Says whether a session is there, and keeps it from being ended until the transaction ends. Index: primary key. */
+export async function holdSession(
+  tx: Tx<GatewayDatabase>,
+  { sessionId, userId }: { sessionId: string; userId: string }
+): Promise<boolean> {
+  const row = await tx
+    .selectFrom('authSessions')
+    .select('id')
+    .where('id', '=', sessionId)
+    .where('userId', '=', userId)
+    .forKeyShare()
+    .executeTakeFirst()
+  return row !== undefined
+}
+
 /** Ends one session of a user; false when they have none by this id. Index: primary key. */
 export async function deleteSession(
   tx: Tx<GatewayDatabase>,

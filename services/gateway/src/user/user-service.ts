@@ -1,4 +1,4 @@
-import type { UserView } from '@paperclip/contracts'
+import { localOperatorId, type UserView } from '@paperclip/contracts'
 import type { Db, Tx } from '@paperclip/db'
 import { AppError } from '@paperclip/server'
 import type { Actor } from '../auth/actor.js'
@@ -14,6 +14,7 @@ import {
   deleteInstanceAdmin,
   deleteUserRow,
   findUser,
+  holdInstanceAdmin,
   holdRightsOf,
   insertInstanceAdmin,
   listUserRows,
@@ -43,6 +44,7 @@ export function createUserService(db: Db<GatewayDatabase>, mutate: Mutate): User
     promote: (actor, userId) =>
       mutate(async (tx) => {
         if (!(await holdRightsOf(tx, userId))) throw new AppError('not_found')
+        await requireStillAdmin(tx, actor)
         if (await insertInstanceAdmin(tx, userId))
           await changedAdmin(tx, actor, { userId, action: 'instance_admin.granted' })
         return await requireUser(tx, userId)
@@ -51,6 +53,7 @@ export function createUserService(db: Db<GatewayDatabase>, mutate: Mutate): User
       mutate(async (tx) => {
         if (!(await holdRightsOf(tx, userId))) throw new AppError('not_found')
         const admins = await lockInstanceAdmins(tx)
+        await requireStillAdmin(tx, actor)
         if (admins.includes(userId)) {
           if (admins.length === 1)
             throw new AppError('last_admin', { detail: 'Make somebody else an instance admin first.' })
@@ -73,6 +76,7 @@ export function createUserService(db: Db<GatewayDatabase>, mutate: Mutate): User
 
 async function deleteUser(tx: Tx<GatewayDatabase>, actor: Actor, userId: string): Promise<void> {
   if (!(await lockUser(tx, userId))) throw new AppError('not_found')
+  await requireStillAdmin(tx, actor)
   if ((await requireUser(tx, userId)).isInstanceAdmin)
     throw new AppError('user_is_admin', { detail: 'Take instance administration from the user first.' })
   const memberships = await lockMembershipsOf(tx, userId)
@@ -102,6 +106,13 @@ async function deleteUser(tx: Tx<GatewayDatabase>, actor: Actor, userId: string)
       metadata: { memberships: memberships.length, sessions }
     })
   ])
+}
+
+/** What an admin does to others must not come after they were told to be one no more. */
+async function requireStillAdmin(tx: Tx<GatewayDatabase>, actor: Actor): Promise<void> {
+  const { userId } = requireBoard(actor)
+  // The local operator is an admin without a row.
+  if (userId !== localOperatorId && !(await holdInstanceAdmin(tx, userId))) throw new AppError('forbidden')
 }
 
 /** Records a change of administration, and ends the sessions that were begun with other rights. */

@@ -76,16 +76,32 @@ export async function deleteUserRow(tx: Tx<GatewayDatabase>, userId: string): Pr
   await tx.deleteFrom('authUsers').where('id', '=', userId).execute()
 }
 
-/** Gives the ids of all instance admins, and keeps them as they are until the transaction ends. */
+/**
+ * Gives the ids of all instance admins, and keeps them as they are until the transaction ends. Only of those who can
+ * sign in: a role without its user administers nothing.
+ */
 export async function lockInstanceAdmins(tx: Tx<GatewayDatabase>): Promise<string[]> {
   const rows = await tx
-    .selectFrom('instance_user_roles')
-    .select('user_id')
-    .where('role', '=', 'instance_admin')
-    .orderBy('user_id')
-    .forUpdate()
+    .selectFrom('instance_user_roles as r')
+    .innerJoin('authUsers as u', 'u.id', 'r.user_id')
+    .select('r.user_id')
+    .where('r.role', '=', 'instance_admin')
+    .orderBy('r.user_id')
+    .forUpdate('r')
     .execute()
   return rows.map((row) => row.user_id)
+}
+
+/** Says whether a user is an instance admin, and keeps them one until the transaction ends. */
+export async function holdInstanceAdmin(tx: Tx<GatewayDatabase>, userId: string): Promise<boolean> {
+  const row = await tx
+    .selectFrom('instance_user_roles')
+    .select('user_id')
+    .where('user_id', '=', userId)
+    .where('role', '=', 'instance_admin')
+    .forKeyShare()
+    .executeTakeFirst()
+  return row !== undefined
 }
 
 /** Makes a user an instance admin; false when they are one. */
