@@ -17,7 +17,7 @@ import { AppError } from './app-error.js'
 import { drainOnClose } from './drain.js'
 import { acceptJsonOnly } from './json-body.js'
 import { type Handshakes, watchHandshakes } from './mutual-tls.js'
-import { answerWithProblems, type ErrorClassifier } from './problem-handler.js'
+import { answerWithProblems, type ErrorClassifier, problemOfFastify, sendProblem } from './problem-handler.js'
 import { logRequests } from './request-log.js'
 import { validateStrictly } from './validation.js'
 
@@ -109,6 +109,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
+    // What no route is looked for, such as a path that is no text, comes past every hook.
+    frameworkErrors: (error, request, reply) => void sendProblem(request, reply, problemOfFastify(error)),
     clientErrorHandler: (error, socket) => {
       // A handshake that failed: whoever it was hears nothing.
       if (handshakes !== null && !handshakes.isSecure(socket)) socket.destroy()

@@ -10,7 +10,7 @@ export type ErrorClassifier = (error: Error) => AppError | undefined
 /** Makes every error a problem document, and writes the cause of a 500 to the log only. */
 export function answerWithProblems(app: FastifyInstance, classify: ErrorClassifier): void {
   app.setErrorHandler<FastifyError>((error, request, reply) => {
-    const problem = error instanceof AppError ? error : (classify(error) ?? ofFastify(error))
+    const problem = error instanceof AppError ? error : (classify(error) ?? problemOfFastify(error))
     logFailure(request.log, problem, { requestId: request.id, error })
     return sendProblem(request, reply, problem)
   })
@@ -65,7 +65,8 @@ function describe(error: unknown): Record<string, unknown> {
   }
 }
 
-function ofFastify(error: FastifyError): AppError {
+/** Gives the problem of an error that Fastify itself found. Repeats nothing of what came. */
+export function problemOfFastify(error: FastifyError): AppError {
   if (error.validation) return validationProblem(error.validationContext, error.validation as ErrorObject[])
   const detail = fastifyDetails[error.code]
   if (error.statusCode === 413)

@@ -216,3 +216,13 @@ t.test('an address that is none is refused, and never becomes part of one', asyn
     t.match(text, /"approvalUrl":"http:\/\/127\.0\.0\.1:\d+\/cli-auth\//)
   }
 })
+
+t.test('a path that is no text is answered like any other mistake, and not repeated', async (t) => {
+  for (const path of ['/%zz/marker', '/api/companies/%ff', '/api/invites/%'])
+    for (const method of ['GET', 'POST']) {
+      const reply = await gateway.call(method, path)
+      t.match(reply, { status: 400, json: { code: 'invalid_request', detail: 'The path is not valid.' } })
+      t.match(reply.headers['content-type'], /^application\/problem\+json/)
+      t.notMatch(reply.text, /marker|%/)
+    }
+})
