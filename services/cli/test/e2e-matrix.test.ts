@@ -2,7 +2,7 @@ import { type CompanyRole, type Route, roleReaches, routes, sessionContracts } f
 import { testDatabase } from '@paperclip/testing'
 import pg from 'pg'
 import t from 'tap'
-import { auditor, runner, shippedMigrations, startInstallation } from './support/e2e-installation.js'
+import { reader, runner, shippedMigrations, startInstallation } from './support/e2e-installation.js'
 import { type Caller, newCallers, type Person, signUp, type Where } from './support/matrix-callers.js'
 import {
   type Answer,
@@ -229,7 +229,7 @@ t.test('a service key does what its scope names and nothing else', async (t) => 
   for (const { origin } of installation.secrets)
     for (const [service, scope] of [
       [runner, 'resolve'],
-      [auditor, 'audit:read']
+      [reader, 'audit:read']
     ] as const) {
       const asService = installation.serviceClient(origin, service)
       for (const route of routes.filter(({ config }) => config.owner === 'secrets')) {

@@ -55,10 +55,10 @@ interface InternalService {
 /** May resolve. */
 export const runner: InternalService = { caller: 'runner', id: 'runner-1' }
 /** May read the audit, and nothing else. */
-export const auditor: InternalService = { caller: 'auditor', id: 'auditor-1' }
+export const reader: InternalService = { caller: 'reader', id: 'reader-1' }
 const scopesOf = new Map([
   [runner, ['resolve']],
-  [auditor, ['audit:read']]
+  [reader, ['audit:read']]
 ])
 
 const program = (service: 'gateway' | 'secrets') => `${repositoryRoot}services/${service}/dist/src/main.js`
