@@ -1,6 +1,7 @@
 /**
  * `npm test`: runs the compiled tests of every workspace against one PostgreSQL server, or of those named
- * on the command line (`npm test -- libs/db gateway`), and ends with the line `N passed, N failed`.
+ * on the command line (`npm test -- libs/db gateway`; a file as `services/cli/test/x.test.ts`), and ends with the line
+ * `N passed, N failed`.
  *
  * The server is that of `DATABASE_URL`, else an embedded one made for this run. `TAP_FULL=1` shows all TAP
  * text. Exits 1 on any failure, crash, or when nothing passed.
@@ -23,17 +24,18 @@ const running = new Set<ChildProcess>()
 let interrupted = false
 
 async function main(names: readonly string[]): Promise<boolean> {
-  const workspaces = await selectWorkspaces(names)
+  const selected = await selectSuites(names)
   const server = await openServer(process.env.DATABASE_URL)
   process.env.PAPERCLIP_TEST_RUN = randomBytes(runIdBytes).toString('hex')
   const env = testEnvironment(server.url, process.env.PAPERCLIP_TEST_RUN)
   const full = (process.env.TAP_FULL ?? '') !== ''
   const sum = { passed: 0, failed: 0 }
   try {
-    for (const workspace of workspaces) {
+    for (const [workspace, files] of selected) {
       if (interrupted) break
       const { passed, failed, seconds } = await runSuite(workspace, {
         env,
+        files,
         full,
         write,
         onStart: track,
@@ -53,13 +55,21 @@ async function main(names: readonly string[]): Promise<boolean> {
   return sum.failed === 0 && sum.passed > 0
 }
 
-async function selectWorkspaces(names: readonly string[]): Promise<string[]> {
+/** Gives the workspaces to run, in order; with the compiled files that were named, or null for all it has. */
+async function selectSuites(names: readonly string[]): Promise<Map<string, string[] | null>> {
   const all = (await findWorkspaces()).filter((path) => existsSync(`${repositoryRoot}${path}/dist/test`))
-  if (names.length === 0) return all
-  const matches = (path: string, name: string) => path === name || path.endsWith(`/${name}`)
-  const unknown = names.filter((name) => !all.some((path) => matches(path, name)))
-  if (unknown.length > 0) throw new Error(`no such workspace with tests: ${unknown.join(', ')}`)
-  return all.filter((path) => names.some((name) => matches(path, name)))
+  if (names.length === 0) return new Map(all.map((path) => [path, null]))
+  const selected = new Map<string, string[] | null>()
+  for (const name of names) {
+    const [, folder = name, file] = /^(.*?)\/(test\/.*)\.ts$/.exec(name) ?? []
+    const path = all.find((each) => each === folder || each.endsWith(`/${folder}`))
+    const compiled = file === undefined ? undefined : `dist/${file}.js`
+    if (path === undefined || (compiled && !existsSync(`${repositoryRoot}${path}/${compiled}`)))
+      throw new Error(`no such workspace with tests, or no such test: ${name}`)
+    const before = selected.get(path)
+    selected.set(path, compiled === undefined || before === null ? null : [...(before ?? []), compiled])
+  }
+  return selected
 }
 
 async function openServer(given: string | undefined): Promise<{ url: string; close(): Promise<void> }> {

@@ -12,6 +12,8 @@ export interface SuiteResult {
 
 export interface SuiteOptions extends Omit<ProgramOptions, 'cwd'> {
   readonly write: (line: string) => void
+  /** Compiled files, relative to the workspace; null: all of them. */
+  readonly files: readonly string[] | null
   /** Asked before each file: true ends the suite early. */
   readonly stopped?: () => boolean
 }
@@ -24,7 +26,7 @@ export async function runSuite(workspace: string, options: SuiteOptions): Promis
   const { write, stopped = () => false } = options
   const started = performance.now()
   const cwd = join(repositoryRoot, workspace)
-  const queue = await testFiles(cwd)
+  const queue = options.files === null ? await testFiles(cwd) : [...options.files]
   const sum = { passed: 0, failed: 0 }
   const worker = async () => {
     for (let file = queue.shift(); file !== undefined && !stopped(); file = queue.shift()) {

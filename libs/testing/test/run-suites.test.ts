@@ -17,6 +17,7 @@ async function suiteOf(files: Readonly<Record<string, string>>) {
   const lines: string[] = []
   const { PATH = '', HOME = '' } = process.env
   const result = await runSuite(relative(repositoryRoot, folder), {
+    files: null,
     env: { PATH, HOME },
     full: false,
     write: (line) => lines.push(line),
