@@ -65,7 +65,7 @@ async function selectSuites(names: readonly string[]): Promise<Map<string, strin
     const path = all.find((each) => each === folder || each.endsWith(`/${folder}`))
     const compiled = file === undefined ? undefined : `dist/${file}.js`
     if (path === undefined || (compiled && !existsSync(`${repositoryRoot}${path}/${compiled}`)))
-      throw new Error(`no such workspace with tests, or no such test: ${name}`)
+      throw new Error(`no such workspace with tests: ${name}`)
     const before = selected.get(path)
     selected.set(path, compiled === undefined || before === null ? null : [...(before ?? []), compiled])
   }
