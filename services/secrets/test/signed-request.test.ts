@@ -340,9 +340,20 @@ t.test('no member that a schema does not name is taken, column names and __proto
   const names = new Set(columns.flatMap(({ name }) => [name, camel(name)]))
   for (const name of ['constructor', 'prototype', 'actor', 'actorId', 'actorType', 'isInstanceAdmin'])
     names.add(name)
+  const vaults = `/companies/${companyId}/secret-provider-configs`
+  const local = { provider: 'local_encrypted', displayName: 'mass' }
+  const { body: vault } = await app.send(operator(), 'POST', vaults, local)
   const bodies: Record<string, [Sender, string, Record<string, unknown>]> = {
     createSecret: [operator(), `/companies/${companyId}/secrets`, { name: 'mass', value: 'v' }],
     rotateSecret: [operator(), `/secrets/${secretId}/rotate`, { value: 'v' }],
+    updateSecret: [operator(), `/secrets/${secretId}`, { description: 'mass' }],
+    createVault: [operator(), vaults, local],
+    updateVault: [operator(), `/secret-provider-configs/${vault.id}`, { displayName: 'mass' }],
+    previewVaultDiscovery: [
+      operator(),
+      `${vaults}/discovery/preview`,
+      { provider: 'aws_secrets_manager', config: { region: 'eu-west-1' } }
+    ],
     putAgentEnvironment: [operator(), `/companies/${companyId}/agents/${agentId}/env`, { env: {} }],
     putProjectEnvironment: [operator(), `/companies/${companyId}/projects/${agentId}/env`, { env: {} }],
     resolveEnvironment: [
