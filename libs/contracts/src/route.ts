@@ -24,6 +24,9 @@ export interface RouteAuth {
   readonly scope?: ServiceScope
 }
 
+/** How long a handler may take that waits for a provider, in milliseconds. */
+export const providerHandlerMsMax = 30_000
+
 export interface RouteSchema {
   readonly params?: TSchema
   readonly querystring?: TSchema
@@ -48,6 +51,8 @@ export interface RouteConfig {
   readonly effect: boolean
   /** Every wait inside has a limit of its own, so the chassis keeps no timer around the handler. */
   readonly selfTimed: boolean
+  /** A provider may have to be waited for: the handler has {@link providerHandlerMsMax}, and the hop a little more. */
+  readonly callsProvider: boolean
   /** How often it may be called by one address or user; undefined: no limit of its own. */
   readonly limit?: RateLimitName
 }
@@ -75,6 +80,7 @@ interface RouteInput<S extends RouteSchema> {
   noStore?: boolean
   effect?: boolean
   selfTimed?: boolean
+  callsProvider?: boolean
   limit?: RateLimitName
   bodyBytesMax?: number
 }
@@ -97,6 +103,7 @@ export function defineRoute<const S extends RouteSchema>(input: RouteInput<S>): 
       noStore: input.noStore ?? false,
       effect: input.effect ?? input.method !== 'GET',
       selfTimed: input.selfTimed ?? false,
+      callsProvider: input.callsProvider ?? false,
       ...(input.limit === undefined ? {} : { limit: input.limit })
     }
   }

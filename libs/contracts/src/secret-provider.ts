@@ -50,6 +50,7 @@ export type SecretProviderHealth = Static<typeof SecretProviderHealth>
 
 export const getSecretProvidersHealth = defineRoute({
   operationId: 'getSecretProvidersHealth',
+  callsProvider: true,
   summary: 'Probes each provider as the deployment configures it, and says how to back up what is kept here.',
   method: 'GET',
   path: '/companies/:companyId/secret-providers/health',
@@ -103,6 +104,7 @@ export type DiscoveryPreview = Static<typeof DiscoveryPreview>
 
 export const previewVaultDiscovery = defineRoute({
   operationId: 'previewVaultDiscovery',
+  callsProvider: true,
   summary: 'Looks at one page of the names at a provider and proposes vaults for them. Reads no value.',
   method: 'POST',
   path: '/companies/:companyId/secret-provider-configs/discovery/preview',

@@ -152,6 +152,7 @@ export const listSecretCatalog = defineRoute({
 
 export const createSecret = defineRoute({
   operationId: 'createSecret',
+  callsProvider: true,
   summary: 'Stores a secret, encrypted; the reply holds metadata only.',
   method: 'POST',
   path: '/companies/:companyId/secrets',
@@ -216,6 +217,7 @@ export const DeletedSecret = Type.Object(
 )
 export const deleteSecret = defineRoute({
   operationId: 'deleteSecret',
+  callsProvider: true,
   summary: 'Deletes a secret and its material; 409 while it is bound, unless forced. History stays.',
   method: 'DELETE',
   path: '/secrets/:id',
@@ -231,6 +233,7 @@ export const deleteSecret = defineRoute({
 
 export const rotateSecret = defineRoute({
   operationId: 'rotateSecret',
+  callsProvider: true,
   summary:
     'Adds a version, which `latest` means from then on: a new value, or another place of an external reference. Pinned versions stay.',
   method: 'POST',

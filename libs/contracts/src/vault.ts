@@ -127,6 +127,7 @@ export const setDefaultVault = defineRoute({
 export const checkVaultHealth = defineRoute({
   ...writing,
   operationId: 'checkVaultHealth',
+  callsProvider: true,
   summary: 'Probes what a provider vault leads to, and keeps what was found with it.',
   method: 'POST',
   path: '/secret-provider-configs/:id/health',

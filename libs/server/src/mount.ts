@@ -1,4 +1,4 @@
-import type { Route, RouteConfig, RouteSchema } from '@paperclip/contracts'
+import { providerHandlerMsMax, type Route, type RouteConfig, type RouteSchema } from '@paperclip/contracts'
 
 declare module 'fastify' {
   interface FastifyContextConfig extends Partial<RouteConfig> {}
@@ -15,6 +15,10 @@ export function mount<const S extends RouteSchema>(prefix: string, route: Route<
     schema: route.schema,
     bodyLimit: route.bodyBytesMax,
     config: route.config,
-    ...(route.config.selfTimed ? {} : { handlerTimeout: handlerTimeoutMs })
+    ...(route.config.selfTimed ? {} : { handlerTimeout: handlerTimeoutOf(route) })
   }
+}
+
+function handlerTimeoutOf({ config }: Route): number {
+  return config.callsProvider ? providerHandlerMsMax : handlerTimeoutMs
 }

@@ -66,6 +66,8 @@ export interface VersionTable {
   /** The vault it was written to; null: the configuration of the deployment. */
   provider_config_id: string | null
   lease_until: NullableTime
+  /** Of the version that made its remote secret: whether the provider took the tags. */
+  tagged: boolean | null
   created_by_agent_id: string | null
   created_by_user_id: string | null
   created_at: Time
@@ -88,6 +90,27 @@ export interface VaultTable {
   created_by_user_id: string | null
   created_at: Time
   updated_at: Time
+}
+
+export interface RemoteDeletionTable {
+  id: string
+  company_id: string
+  secret_id: string
+  provider: ProviderId
+  external_ref: string
+  remote_name: string
+  attempts: Generated<number>
+  next_attempt_at: Time
+  last_code: string | null
+  deletion_date: NullableTime
+  done_at: NullableTime
+  created_at: Time
+}
+
+export interface RemotePreviewTable {
+  provider_config_id: string
+  search: Buffer
+  lease_until: Time
 }
 
 export interface EnvironmentTable {
@@ -162,6 +185,8 @@ export interface SecretsDatabase {
   company_secrets: SecretTable
   company_secret_versions: VersionTable
   company_secret_provider_configs: VaultTable
+  remote_deletions: RemoteDeletionTable
+  remote_previews: RemotePreviewTable
   environments: EnvironmentTable
   company_secret_bindings: BindingTable
   secret_access_events: AccessEventTable

@@ -10,6 +10,8 @@ export const grants: Grants = {
   company_secrets: ['select', 'insert', 'update'],
   company_secret_versions: ['select', 'insert', 'update'],
   company_secret_provider_configs: ['select', 'insert', 'update'],
+  remote_deletions: ['select', 'insert', 'update'],
+  remote_previews: ['select', 'insert', 'update', 'delete'],
   environments: ['select', 'insert', 'update', 'delete'],
   company_secret_bindings: ['select', 'insert', 'delete'],
   secret_access_events: ['select', 'insert'],

@@ -22,16 +22,19 @@ const elsewhere: SecretProvider = {
     supportsManagedValues: false,
     supportsExternalReferences: true
   },
-  async writeVersion() {
-    throw new AppError('provider_unsupported')
+  storage: {
+    kind: 'sealed',
+    async seal() {
+      throw new AppError('provider_unsupported')
+    }
   },
   async checkReference(reference, { companyId }) {
     calls.push(`check ${reference.externalRef}`)
     if (reference.externalRef.startsWith('forbidden/')) throw new AppError('external_ref_unsupported')
     return { ...reference, externalRef: reference.externalRef.replace('{companyId}', companyId) }
   },
-  async readVersion(_, { externalRef, providerVersionRef, providerConfigId }) {
-    calls.push(`read ${externalRef} in ${providerConfigId}`)
+  async readVersion(_, { externalRef, providerVersionRef, vault }) {
+    calls.push(`read ${externalRef} in ${vault?.id ?? null}`)
     return Buffer.from(`${externalRef}@${providerVersionRef ?? 'now'}`)
   },
   async checkHealth() {}

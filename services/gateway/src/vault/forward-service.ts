@@ -19,7 +19,7 @@ import { targetDeleted } from '../outbox/activity.js'
 import type { Mutate } from '../outbox/mutation.js'
 import { insertOutbox } from '../outbox/outbox-store.js'
 import { findProject } from '../project/project-store.js'
-import { forwardMsMax, type HopReply, type SecretsHop } from './secrets-hop.js'
+import { forwardMsMax, type HopReply, providerForwardMsMax, type SecretsHop } from './secrets-hop.js'
 
 /** A request of somebody who was let in, on its way to the secrets service. */
 export interface Forwarded {
@@ -71,7 +71,7 @@ export function createForwardService({ db, mutate, hop, flush }: ForwardDeps): F
         query: writeQuery(query),
         body,
         actor: actorContextOf(actor, { companyId: params.companyId ?? null, requestId }),
-        deadlineMs: forwardMsMax
+        deadlineMs: route.config.callsProvider ? providerForwardMsMax : forwardMsMax
       })
       if (route.method === 'PUT' && reply.status === 200) await takeBackIfGone({ db, mutate }, params)
       return reply

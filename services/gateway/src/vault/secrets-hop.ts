@@ -1,5 +1,5 @@
 import { type InternalTransport, TransportError } from '@paperclip/client'
-import { type ActorContext, fillPath, type Route } from '@paperclip/contracts'
+import { type ActorContext, fillPath, providerHandlerMsMax, type Route } from '@paperclip/contracts'
 import { AppError } from '@paperclip/server'
 import { encodeActor } from '@paperclip/signing'
 import { gatewayContext } from '../auth/actor-context.js'
@@ -31,6 +31,8 @@ export interface SecretsHop {
 
 /** How long a forwarded request may take in all. */
 export const forwardMsMax = 10_000
+/** As {@link forwardMsMax}, where a provider is waited for: the work there takes less, and our own handler a little more. */
+export const providerForwardMsMax = providerHandlerMsMax - 1_000
 
 /** A refusal of who we are, which can only be a fault between the two services. */
 const unauthorizedStatus = 401

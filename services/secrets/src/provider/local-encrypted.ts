@@ -29,16 +29,14 @@ export function createLocalEncryptedProvider(companyKeys: CompanyKeyring): Secre
       supportsManagedValues: true,
       supportsExternalReferences: false
     },
-    async writeVersion({ companyId, secretId, versionId }, value): Promise<StoredValue> {
-      const companyKey = await companyKeys.forSealing(companyId)
-      const sealed = seal(value, {
-        companyKey,
-        secretId,
-        versionId,
-        kind: 'value',
-        randomBytes: systemRandomBytes
-      })
-      return { sealed, externalRef: null, providerVersionRef: null }
+    storage: {
+      kind: 'sealed',
+      async seal({ companyId, secretId, versionId }, value): Promise<StoredValue> {
+        const companyKey = await companyKeys.forSealing(companyId)
+        const place = { secretId, versionId, kind: 'value' } as const
+        const sealed = seal(value, { companyKey, ...place, randomBytes: systemRandomBytes })
+        return { sealed, externalRef: null, providerVersionRef: null }
+      }
     },
     async checkReference() {
       throw new AppError('external_ref_unsupported', {

@@ -46,10 +46,13 @@ const warning: ProbeResult = {
 }
 
 async function sealAndOpen(local: SecretProvider, companyId: string): Promise<void> {
+  const { storage } = local
+  if (storage.kind !== 'sealed') throw new TypeError('values of this provider are not sealed here')
   const place = { companyId, secretId: newId(), versionId: newId() }
   const canary = systemRandomBytes(canaryBytes)
-  const stored = await local.writeVersion(place, canary, null)
-  const opened = await local.readVersion(place, { ...stored, providerConfigId: null })
+  const stored = await storage.seal(place, canary)
+  const row = { ...stored, vault: null, key: 'canary', managedMode: 'paperclip_managed' } as const
+  const opened = await local.readVersion(place, row)
   if (!opened.equals(canary)) throw new IntegrityError()
 }
 

@@ -1,5 +1,5 @@
-import type { ProviderId } from '@paperclip/contracts'
-import type { ChosenVault } from '../vault/chosen-vault.js'
+import type { ProviderId, VaultConfig } from '@paperclip/contracts'
+import type { RemoteStorage } from './remote-storage.js'
 
 /** The row a value belongs to; all of it is authenticated where the value is sealed here. */
 export interface ValuePlace {
@@ -18,14 +18,28 @@ export interface StoredValue {
 }
 
 /** A stored value, and the vault that leads to it; null: the configuration of the deployment. */
-export interface StoredVersion extends StoredValue {
+export interface PlacedValue extends StoredValue {
   readonly providerConfigId: string | null
+}
+
+/** A vault as the way to values. Whether it takes new ones was asked before; what lies there is read all the same. */
+export interface VaultRoute {
+  readonly id: string
+  readonly config: VaultConfig
+}
+
+/** A stored value with all it takes to find it again. */
+export interface StoredVersion extends StoredValue {
+  readonly vault: VaultRoute | null
+  /** The key of its secret, which names the remote one of a managed secret. */
+  readonly key: string
+  readonly managedMode: 'paperclip_managed' | 'external_reference'
 }
 
 /** For whom, and through which vault, a reference is looked at. */
 export interface ReferencePlace {
   readonly companyId: string
-  readonly vault: ChosenVault | null
+  readonly vault: VaultRoute | null
 }
 
 /** A value of somebody else's that is read and never written or deleted. */
@@ -50,22 +64,27 @@ export interface ProviderDescriptor {
   readonly supportsExternalReferences: boolean
 }
 
+/** Keeps values in our own rows: what it gives is stored in the transaction that makes the version. */
+export interface SealedStorage {
+  readonly kind: 'sealed'
+  seal(place: ValuePlace, value: Buffer): Promise<StoredValue>
+}
+
 /**
  * A place where values lie. A value is bytes of UTF-8 text; what a provider throws is an `AppError`, or an
  * `IntegrityError` when stored data does not verify.
  */
 export interface SecretProvider {
   readonly descriptor: ProviderDescriptor
-  /** Stores a value for a version that is about to be inserted; without a vault, where the deployment is configured to. */
-  writeVersion(place: ValuePlace, value: Buffer, vault: ChosenVault | null): Promise<StoredValue>
+  readonly storage: SealedStorage | RemoteStorage
   /**
-   * Judges a reference before it is linked, without reading its value, and gives it as it is to be kept. Throws
-   * `external_ref_unsupported` when the provider has none, or what else forbids this one.
+   * Judges a reference before it is linked, without reading its value or asking the provider, and gives it as it is
+   * to be kept. Throws `external_ref_unsupported` when the provider has none, or what else forbids this one.
    */
   checkReference(reference: ExternalReference, where: ReferencePlace): Promise<ExternalReference>
   /** Gives a value back; at once where no wait is needed. The access must be on record before this is called. */
   readVersion(place: ValuePlace, stored: StoredVersion): Buffer | Promise<Buffer>
-  /** Stores and reads a canary; resolves when the provider works. */
+  /** Tries whether the provider works as the deployment configures it; cheap enough for a health check. */
   checkHealth(): Promise<void>
 }
 

@@ -16,6 +16,7 @@ import type { CompanyKeyring } from '../keyring/company-keyring.js'
 import type { ProviderRegistry } from '../provider/provider.js'
 import { formatReply, type RevealedVariable } from './resolve-reply.js'
 import { type FollowUp, insertFollowUps, type ResolveRequest, type ResolveRow } from './resolve-store.js'
+import { storedVersionOf } from './stored-version.js'
 
 interface ResolveServiceDeps {
   db: Db<SecretsDatabase>
@@ -129,12 +130,7 @@ function openRow(
     const provider = deps.providers.find(row.provider)
     if (provider === undefined) return new OpenFault(row, 'provider_unsupported')
     const place = { companyId, secretId: row.place_id, versionId: row.version_id }
-    const opened = provider.readVersion(place, {
-      sealed: row.sealed,
-      externalRef: row.external_ref,
-      providerVersionRef: row.provider_version_ref,
-      providerConfigId: row.provider_config_id
-    })
+    const opened = provider.readVersion(place, storedVersionOf(row))
     if (!(opened instanceof Promise)) return [revealed(row, opened)]
     return opened.then(
       (value) => [revealed(row, value)],

@@ -37,7 +37,10 @@ with item as materialized (
 bound as materialized (
   select i.n, b.ordinal, b.target_type, b.target_id, b.config_path, b.secret_id, s.key, s.provider,
     v.id as version_id, coalesce(b.version, s.latest_version) as version, v.sealed, v.external_ref,
-    v.provider_version_ref, v.provider_config_id,
+    v.provider_version_ref, v.provider_config_id, s.managed_mode,
+    case when v.provider_config_id is not null then (
+      select c.config from company_secret_provider_configs c where c.id = v.provider_config_id
+    ) end as vault_config,
     (s.last_resolved_at is null or s.last_resolved_at < now() - interval '60 seconds') as stale,
     case
       when i.shredded then 'company_shredded'
@@ -62,7 +65,7 @@ bound as materialized (
     ) u
   ) b
   cross join lateral (
-    select y.id, y.key, y.provider, y.status, y.latest_version, y.last_resolved_at
+    select y.id, y.key, y.provider, y.managed_mode, y.status, y.latest_version, y.last_resolved_at
     from company_secrets y where y.id = b.secret_id and y.company_id = i.company_id limit 1
   ) s
   left join lateral (
@@ -95,13 +98,13 @@ recorded as (
   from item i left join bound b on b.n = i.n
 )
 select b.n, b.ordinal::int, b.target_type, b.secret_id as place_id, b.version_id, b.config_path, b.key, b.version,
-  b.provider, b.external_ref, b.provider_version_ref, b.provider_config_id, b.code, b.sealed, null as plain, b.stale
+  b.provider, b.external_ref, b.provider_version_ref, b.provider_config_id, b.managed_mode, b.vault_config, b.code, b.sealed, null as plain, b.stale
 from bound b
 union all
-select i.n, -1, i.target_type, i.target_id, i.t_revision, null, null, null, null, null, null, null,
+select i.n, -1, i.target_type, i.target_id, i.t_revision, null, null, null, null, null, null, null, null, null,
   case when i.shredded then 'company_shredded' end, i.t_sealed, i.t_plain, false
 from item i where i.shredded or i.t_sealed is not null or i.t_plain <> '{}'
 union all
-select i.n, -1, 'project', i.project_id, i.p_revision, null, null, null, null, null, null, null,
+select i.n, -1, 'project', i.project_id, i.p_revision, null, null, null, null, null, null, null, null, null,
   case when i.shredded then 'company_shredded' end, i.p_sealed, i.p_plain, false
 from item i where i.p_sealed is not null or i.p_plain <> '{}'`

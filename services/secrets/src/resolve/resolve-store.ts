@@ -3,12 +3,14 @@ import {
   type ProblemCode,
   type ProviderId,
   parseEventId,
-  type TargetType
+  type TargetType,
+  type VaultConfig
 } from '@paperclip/contracts'
 import { type Db, intArray, mustDestroyClient, textArray, uuidArray } from '@paperclip/db'
 import { sql } from 'kysely'
 import type pg from 'pg'
 import type { SecretsDatabase } from '../database.js'
+import type { StoredVersion } from '../provider/provider.js'
 import { resolveStatementText } from './resolve-statement.js'
 
 /** One environment to resolve, and who asks. Ids are lower-case; the caller was authorised before. */
@@ -40,6 +42,8 @@ export interface ResolveRow {
   readonly external_ref: string | null
   readonly provider_version_ref: string | null
   readonly provider_config_id: string | null
+  readonly managed_mode: StoredVersion['managedMode']
+  readonly vault_config: VaultConfig | null
   readonly code: ProblemCode | null
   readonly sealed: Buffer | null
   readonly plain: string | null

@@ -7,6 +7,7 @@ import type { SecretsDatabase } from '../database.js'
 import type { ProviderRegistry } from '../provider/provider.js'
 import { insertFollowUps, type ResolveRequest } from './resolve-store.js'
 import { type RevealRow, recordAndReadOne } from './reveal-store.js'
+import { storedVersionOf } from './stored-version.js'
 
 /** Reveals one bound value to a run. */
 export interface RevealService {
@@ -79,10 +80,5 @@ async function openRow(
   const provider = providers.find(row.provider)
   if (provider === undefined) throw new AppError('provider_unsupported')
   const place = { companyId, secretId: row.secret_id, versionId: row.version_id }
-  return provider.readVersion(place, {
-    sealed: row.sealed,
-    externalRef: row.external_ref,
-    providerVersionRef: row.provider_version_ref,
-    providerConfigId: row.provider_config_id
-  })
+  return provider.readVersion(place, storedVersionOf(row))
 }

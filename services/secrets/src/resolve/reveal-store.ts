@@ -1,6 +1,7 @@
-import type { ProblemCode, ProviderId } from '@paperclip/contracts'
+import type { ProblemCode, ProviderId, VaultConfig } from '@paperclip/contracts'
 import { mustDestroyClient } from '@paperclip/db'
 import type pg from 'pg'
+import type { StoredVersion } from '../provider/provider.js'
 import type { ResolveRequest } from './resolve-store.js'
 
 /** The version that a key means for a run; absent when the key is not bound to it. */
@@ -13,6 +14,9 @@ export interface RevealRow {
   readonly external_ref: string | null
   readonly provider_version_ref: string | null
   readonly provider_config_id: string | null
+  readonly managed_mode: StoredVersion['managedMode']
+  readonly vault_config: VaultConfig | null
+  readonly key: string
   readonly sealed: Buffer | null
   readonly code: ProblemCode | null
 }
@@ -25,7 +29,10 @@ const text = `
 with bound as materialized (
   select b.config_path, b.target_type, b.target_id, s.id as secret_id, s.key, s.provider, v.id as version_id,
     coalesce(v.version, b.version, s.latest_version) as version, v.sealed, v.external_ref,
-    v.provider_version_ref, v.provider_config_id,
+    v.provider_version_ref, v.provider_config_id, s.managed_mode,
+    case when v.provider_config_id is not null then (
+      select c.config from company_secret_provider_configs c where c.id = v.provider_config_id
+    ) end as vault_config,
     case
       when k.shredded_at is not null then 'company_shredded'
       when s.status = 'deleted' then 'secret_deleted'
@@ -59,8 +66,8 @@ recorded as (
   left join company_secrets u on u.company_id = $1 and u.key = $6 and u.deleted_at is null
   where not exists (select from bound)
 )
-select secret_id, version_id, version, config_path, provider, external_ref, provider_version_ref,
-  provider_config_id, sealed, code
+select secret_id, version_id, version, config_path, key, provider, managed_mode, external_ref,
+  provider_version_ref, provider_config_id, vault_config, sealed, code
 from bound`
 
 /** Records one access and reads what it is about. Undefined: not bound. Fails as the resolve statement does. */

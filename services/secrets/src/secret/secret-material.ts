@@ -1,4 +1,5 @@
-import type { SecretProvider, StoredVersion, ValuePlace } from '../provider/provider.js'
+import { AppError } from '@paperclip/server'
+import type { PlacedValue, SecretProvider, ValuePlace } from '../provider/provider.js'
 import type { ChosenVault } from '../vault/chosen-vault.js'
 import type { NewMaterial } from './secret-input.js'
 
@@ -12,10 +13,12 @@ interface ToStore {
 export async function storeMaterial(
   provider: SecretProvider,
   { place, material, vault }: ToStore
-): Promise<StoredVersion> {
+): Promise<PlacedValue> {
   const providerConfigId = vault?.id ?? null
-  if ('value' in material)
-    return { ...(await provider.writeVersion(place, material.value, vault)), providerConfigId }
+  if ('value' in material) {
+    if (provider.storage.kind !== 'sealed') throw new AppError('provider_unsupported')
+    return { ...(await provider.storage.seal(place, material.value)), providerConfigId }
+  }
   const reference = await provider.checkReference(material.reference, { companyId: place.companyId, vault })
   return { sealed: null, ...reference, providerConfigId }
 }

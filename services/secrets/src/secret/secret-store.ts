@@ -2,7 +2,7 @@ import type { SecretQuery } from '@paperclip/contracts'
 import type { Db, Tx } from '@paperclip/db'
 import { type Insertable, type Selectable, sql, type Updateable } from 'kysely'
 import type { SecretsDatabase, SecretTable } from '../database.js'
-import type { StoredVersion } from '../provider/provider.js'
+import type { PlacedValue } from '../provider/provider.js'
 
 /** A secret's row; nothing sealed lies in it. */
 export type SecretRow = Selectable<SecretTable>
@@ -102,7 +102,7 @@ export function insertSecret(tx: Tx<SecretsDatabase>, row: Insertable<SecretTabl
 export function updateLatestVersion(
   tx: Tx<SecretsDatabase>,
   { companyId, id }: { companyId: string; id: string },
-  { version, stored }: { version: number; stored: StoredVersion }
+  { version, stored }: { version: number; stored: PlacedValue }
 ): Promise<CountedSecretRow> {
   return tx
     .updateTable('company_secrets')

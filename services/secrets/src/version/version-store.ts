@@ -1,7 +1,7 @@
 import type { Db, Tx } from '@paperclip/db'
 import { type Selectable, sql } from 'kysely'
 import type { SecretsDatabase, VersionTable } from '../database.js'
-import type { StoredVersion, ValuePlace } from '../provider/provider.js'
+import type { PlacedValue, ValuePlace } from '../provider/provider.js'
 
 const listedColumns = [
   'version',
@@ -25,7 +25,7 @@ export interface VersionPlace {
 interface NewVersion {
   place: ValuePlace
   version: number
-  stored: StoredVersion
+  stored: PlacedValue
   author: { created_by_user_id: string | null; created_by_agent_id: string | null }
 }
 
