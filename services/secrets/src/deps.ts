@@ -26,6 +26,8 @@ import { createLocalVaultBackend } from './provider/local-vault-backend.js'
 import type { ProviderRegistry } from './provider/provider.js'
 import { createProviderService, type ProviderService } from './provider/provider-service.js'
 import type { VaultBackends } from './provider/vault-backend.js'
+import { startReconciler } from './remote-write/reconciler.js'
+import { createRemoteWriteService, type RemoteWriteService } from './remote-write/remote-write-service.js'
 import { createResolveRecorder } from './resolve/resolve-recorder.js'
 import { createResolveService, type ResolveService } from './resolve/resolve-service.js'
 import { createRevealService, type RevealService } from './resolve/reveal-service.js'
@@ -51,6 +53,7 @@ export interface Deps {
   readonly vaultHealth: VaultHealthService
   readonly secrets: SecretService
   readonly versions: VersionService
+  readonly remoteWrites: RemoteWriteService
   readonly environments: EnvironmentService
   readonly resolves: ResolveService
   readonly reveals: RevealService
@@ -129,6 +132,8 @@ export async function createDeps(config: Config, secrets: Secrets, logger: Logge
       })
     }
     const vaults = createVaultService(db)
+    const remoteWrites = createRemoteWriteService({ db, providers, logger })
+    const reconciler = startReconciler(remoteWrites, logger)
     const housekeeping: Housekeeping = startHousekeeping(db, logger)
     const clock = watchClock(db, { onSkew: ({ message }) => logger.warn(message) })
     const onResolved = housekeeping.noteResolved
@@ -150,7 +155,14 @@ export async function createDeps(config: Config, secrets: Secrets, logger: Logge
       providerService: createProviderService({ db, providers, backends }),
       vaults,
       vaultHealth: createVaultHealthService({ db, vaults, backends, nowMs: Date.now }),
-      secrets: createSecretService({ db, providers, defaultProvider: config.defaultProvider }),
+      secrets: createSecretService({
+        db,
+        providers,
+        companyKeys,
+        remoteWrites,
+        defaultProvider: config.defaultProvider
+      }),
+      remoteWrites,
       versions: createVersionService(db),
       environments: createEnvironmentService({ db, companyKeys, strictMode: config.strictMode }),
       resolves: createResolveService({
@@ -165,7 +177,7 @@ export async function createDeps(config: Config, secrets: Secrets, logger: Logge
       outbox: createOutboxService(db),
       warnings,
       async close() {
-        await Promise.all([housekeeping.stop(), clock.stop()])
+        await Promise.all([housekeeping.stop(), clock.stop(), reconciler.stop()])
         await Promise.all([database.close(), hotDatabase.close()])
       }
     }

@@ -84,6 +84,7 @@ t.test('once a vault is said to be disabled, no value goes there, on any replica
 /** The region each secret was last written to. */
 
 /** Keeps values nowhere, and lets something happen while it is at it. */
+const writtenTo = new Map<string, string | undefined>()
 let meanwhile: () => Promise<unknown> = async () => {}
 const slow: SecretProvider = {
   descriptor: {
@@ -93,11 +94,22 @@ const slow: SecretProvider = {
     supportsExternalReferences: false
   },
   storage: {
-    kind: 'sealed',
-    async seal() {
+    kind: 'remote',
+    nameOf: ({ key }) => key,
+    nameIn: (externalRef) => externalRef,
+    isIn: () => true,
+    async create({ secretId, vault }) {
+      writtenTo.set(secretId, vault?.config.region)
       await meanwhile()
-      return { sealed: null, externalRef: 'remote', providerVersionRef: 'v' }
-    }
+      return { externalRef: `remote:${secretId}`, tagged: true }
+    },
+    async put() {
+      await meanwhile()
+    },
+    find: async () => null,
+    delete: async () => ({ deletionDate: null }),
+    restore: async () => {},
+    findDeletionDate: async () => null
   },
   checkReference: () => Promise.reject(new TypeError('not asked')),
   readVersion: () => Promise.reject(new TypeError('not asked')),
@@ -106,34 +118,38 @@ const slow: SecretProvider = {
 const { find } = app.deps.providers
 app.deps.providers.find = (id) => (id === slow.descriptor.id ? slow : find(id))
 
-t.test('a vault that leads elsewhere once the value was written is not named for it', async (t) => {
+t.test('a write that was announced holds its vault where it leads, and is finished though the vault is disabled', async (t) => {
   const companyId = newId()
   const config = { region: 'us-east-1' }
   const { id } = await createVault(app, companyId, { provider: 'aws_secrets_manager', config })
   const other = await createVault(app, companyId, { provider: 'aws_secrets_manager', config })
-  const tried = () => post(companyId, { providerConfigId: id })
-  meanwhile = () => patchVault(replica, id, { config: { region: 'eu-west-1' } })
-  t.match(await tried(), { status: 409, body: { code: 'state_conflict' } })
-  meanwhile = () => disable(id, replica)
-  t.match(await tried(), { status: 422, body: { code: 'vault_inactive' } })
-  t.equal(await countIn(id), 0)
+  meanwhile = async () =>
+    t.match(await patchVault(replica, id, { config: { region: 'eu-west-1' } }), {
+      status: 409,
+      body: { code: 'in_use' }
+    })
+  t.equal((await post(companyId, { providerConfigId: id })).status, 201)
+  meanwhile = async () => t.equal((await disable(id, replica)).status, 200)
+  t.equal((await post(companyId, { providerConfigId: id })).status, 201, 'it was announced before')
+  t.match(await post(companyId, { providerConfigId: id }), { status: 422, body: { code: 'vault_inactive' } })
+  t.equal(await countIn(id), 2)
   meanwhile = async () => {}
   await patchVault(app, id, { status: 'ready' })
-  const made = await tried()
+  const made = await post(companyId, { providerConfigId: id })
   t.match(made, { status: 201, body: { provider: 'aws_secrets_manager', providerConfigId: id } })
   const rotated = (body: object) => app.send(operator(), 'POST', `/secrets/${made.body.id}/rotate`, body)
   meanwhile = async () => {
     meanwhile = async () => {}
-    t.equal((await rotated({ value: 'w', providerConfigId: other.id })).status, 200)
+    t.match(await rotated({ value: 'w', providerConfigId: other.id }), {
+      status: 409,
+      body: { code: 'write_in_progress' }
+    })
   }
-  t.match(
-    await rotated({ value: 'x' }),
-    { status: 409, body: { code: 'version_conflict' } },
-    'it moved meanwhile'
-  )
+  t.equal((await rotated({ value: 'x' })).status, 200)
+  t.equal((await rotated({ value: 'y', providerConfigId: other.id })).status, 200)
   t.match((await app.send(operator(), 'GET', `/secrets/${made.body.id}`)).body, {
     providerConfigId: other.id,
-    latestVersion: 2
+    latestVersion: 3
   })
   t.match(
     await patchVault(app, id, { config: { region: 'us-west-2' } }),
@@ -156,5 +172,11 @@ t.test('a secret and a move of its vault never miss each other', async (t) => {
     t.ok(
       answers.every((status) => [200, 201, 409].includes(status)) && answers.some((status) => status < 300)
     )
+    const { body: vault } = await app.send(operator(), 'GET', `/secret-provider-configs/${id}`)
+    const rows = await sql<{ id: string }>('select id from company_secrets where provider_config_id = $1', [
+      id
+    ])
+    for (const row of rows)
+      t.equal(writtenTo.get(row.id), vault.config.region, 'it lies where its vault leads')
   }
 })

@@ -14,13 +14,29 @@ export interface Activity {
   readonly metadata: ActivityMetadata
 }
 
+/** Whom a row names. */
+export interface ActivityAuthor {
+  readonly type: 'user' | 'agent' | 'service' | 'system'
+  readonly id: string
+  readonly runId: string | null
+}
+
+/** The author that a verified caller is. */
+export function activityAuthorOf(caller: Caller): ActivityAuthor {
+  return { ...principalOf(caller), runId: caller.actor.runId }
+}
+
 /** Records a mutation in its own transaction. Who did it comes from the verified caller, never from a body. */
-export async function insertActivity(
+export function insertActivity(tx: Tx<SecretsDatabase>, caller: Caller, activity: Activity): Promise<void> {
+  return insertActivityOf(tx, activityAuthorOf(caller), activity)
+}
+
+/** As {@link insertActivity}, for work that is finished for whoever asked for it earlier. */
+export async function insertActivityOf(
   tx: Tx<SecretsDatabase>,
-  caller: Caller,
+  { type, id, runId }: ActivityAuthor,
   activity: Activity
 ): Promise<void> {
-  const { type, id } = principalOf(caller)
   await tx
     .insertInto('activity_log')
     .values({
@@ -31,7 +47,7 @@ export async function insertActivity(
       actor_id: id,
       entity_type: activity.entityType,
       entity_id: activity.entityId,
-      run_id: caller.actor.runId,
+      run_id: runId,
       metadata: JSON.stringify(activity.metadata)
     })
     .execute()

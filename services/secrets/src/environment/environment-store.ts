@@ -102,7 +102,7 @@ export async function lockReferencedSecrets(
         where v.secret_id = s.id and v.company_id = s.company_id and v.version is not null and v.status <> 'destroyed'
       ) as versions
     from company_secrets s
-    where s.company_id = ${companyId} and s.deleted_at is null
+    where s.company_id = ${companyId} and s.deleted_at is null and s.latest_version > 0
       and (s.id = any(${uuidArray(ids)}::uuid[]) or s.key = any(${textArray(keys)}::text[]))
     order by s.id
     for share of s`.execute(tx)

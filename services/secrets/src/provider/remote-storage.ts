@@ -38,6 +38,8 @@ export interface RemoteStorage {
   readonly kind: 'remote'
   /** The remote name of a secret. Throws `provider_not_configured` when the place says too little. */
   nameOf(secret: Pick<RemoteVersion, 'companyId' | 'key' | 'vault'>): string
+  /** Whether a full name lies where a vault, or the deployment, leads to. */
+  isIn(externalRef: string, vault: VaultRoute | null): boolean
   /** The name within a full name that the provider gave. */
   nameIn(externalRef: string): string
   /**

@@ -63,7 +63,7 @@ recorded as (
   select $1, $2, 0, u.id, u.key, null, null, $7, $8, $9::jsonb, 'agent', $3, null, $5, 'denied', 'binding_missing',
     $10
   from (select 1) as once
-  left join company_secrets u on u.company_id = $1 and u.key = $6 and u.deleted_at is null
+  left join company_secrets u on u.company_id = $1 and u.key = $6 and u.deleted_at is null and u.latest_version > 0
   where not exists (select from bound)
 )
 select secret_id, version_id, version, config_path, key, provider, managed_mode, external_ref,

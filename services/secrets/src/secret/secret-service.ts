@@ -10,8 +10,10 @@ import { AppError } from '@paperclip/server'
 import { insertActivity } from '../audit/activity-store.js'
 import type { Caller } from '../auth/caller.js'
 import type { SecretsDatabase } from '../database.js'
+import type { CompanyKeyring } from '../keyring/company-keyring.js'
 import { refuseShredded } from '../keyring/shredded.js'
 import type { ProviderRegistry, SecretProvider } from '../provider/provider.js'
+import type { RemoteWriteService } from '../remote-write/remote-write-service.js'
 import { chooseVault, holdChosenVault } from '../vault/chosen-vault.js'
 import { isVaultDisabled } from '../vault/vault-store.js'
 import {
@@ -20,6 +22,7 @@ import {
   insertVersion,
   retireCurrentVersion
 } from '../version/version-store.js'
+import { createRemotely, rotateRemotely } from './remote-secret.js'
 import { activityOf, authorOf, changing, getForChange, getSecretOf, lockForChange } from './secret-change.js'
 import { checkNewSecret } from './secret-input.js'
 import { storeMaterial } from './secret-material.js'
@@ -36,10 +39,13 @@ import {
 } from './secret-store.js'
 import { planUpdate } from './secret-update.js'
 import { toSecretView } from './secret-view.js'
+import { takingName } from './unfinished-secret.js'
 
 interface SecretServiceDeps {
   db: Db<SecretsDatabase>
   providers: ProviderRegistry
+  companyKeys: CompanyKeyring
+  remoteWrites: RemoteWriteService
   defaultProvider: 'local_encrypted' | 'aws_secrets_manager' | 'gcp_secret_manager' | 'vault'
 }
 
@@ -58,7 +64,8 @@ export interface SecretService {
 }
 
 /** Makes the service over its database and providers. */
-export function createSecretService({ db, providers, defaultProvider }: SecretServiceDeps): SecretService {
+export function createSecretService(deps: SecretServiceDeps): SecretService {
+  const { db, providers, defaultProvider } = deps
   return {
     get: (caller, id, options) => getSecretOf(db, caller, id, options),
 
@@ -68,33 +75,45 @@ export function createSecretService({ db, providers, defaultProvider }: SecretSe
       const vault = await chooseVault(db, companyId, named)
       const provider = input.provider ?? vault?.provider ?? defaultProvider
       const [secretId, versionId] = [newId(), newId()]
-      // Slow work first: the transaction below only writes.
       const place = { companyId, secretId, versionId }
-      const stored = await storeMaterial(providerOf(providers, provider), { place, material, vault })
       const author = authorOf(caller)
-      const row = await changing(db, caller, async (tx) => {
-        await refuseShredded(tx, companyId)
-        await holdChosenVault(tx, vault)
-        const secret = await insertSecret(tx, {
-          id: secretId,
-          company_id: companyId,
-          key,
-          name,
-          provider,
-          status: 'active',
-          managed_mode: 'value' in material ? 'paperclip_managed' : 'external_reference',
-          external_ref: stored.externalRef,
-          provider_config_id: stored.providerConfigId,
-          provider_metadata: input.providerMetadata == null ? null : JSON.stringify(input.providerMetadata),
-          latest_version: 1,
-          description,
-          ...author
+      const row = {
+        id: secretId,
+        company_id: companyId,
+        key,
+        name,
+        provider,
+        status: 'active',
+        managed_mode: 'value' in material ? 'paperclip_managed' : 'external_reference',
+        provider_metadata: input.providerMetadata == null ? null : JSON.stringify(input.providerMetadata),
+        description,
+        ...author
+      } as const
+      const home = providerOf(providers, provider)
+      const taking = <T>(work: () => Promise<T>) => takingName(deps, { companyId, name, key }, work)
+      if (home.storage.kind === 'remote' && 'value' in material) {
+        const remote = { place, storage: home.storage, vault, value: material.value, row }
+        return toSecretView(await taking(() => createRemotely(deps, caller, remote)))
+      }
+      // Slow work first: the transaction below only writes.
+      const stored = await storeMaterial(home, { place, material, vault })
+      const made = await taking(() =>
+        changing(db, caller, async (tx) => {
+          await refuseShredded(tx, companyId)
+          await holdChosenVault(tx, vault)
+          const { externalRef, providerConfigId } = stored
+          const secret = await insertSecret(tx, {
+            ...row,
+            external_ref: externalRef,
+            provider_config_id: providerConfigId,
+            latest_version: 1
+          })
+          await insertVersion(tx, { place, version: 1, stored, author })
+          await insertActivity(tx, caller, activityOf('secret.created', secret))
+          return secret
         })
-        await insertVersion(tx, { place, version: 1, stored, author })
-        await insertActivity(tx, caller, activityOf('secret.created', secret))
-        return secret
-      })
-      return toSecretView({ ...row, reference_count: 0 })
+      )
+      return toSecretView({ ...made, reference_count: 0 })
     },
 
     async update(caller, id, input) {
@@ -125,21 +144,29 @@ export function createSecretService({ db, providers, defaultProvider }: SecretSe
         descriptor: provider.descriptor
       })
       const vault = await chooseVault(db, found.company_id, { id: vaultId, provider: found.provider })
-      const stored = await storeMaterial(provider, { place, material, vault })
-      const row = await changing(db, caller, async (tx) => {
-        await holdChosenVault(tx, vault)
-        const secret = await lockSecret(tx, { companyId: place.companyId, id })
-        if (secret === undefined) throw new AppError('secret_not_found')
+      const judge = (secret: SecretRow) => {
         requireActive(secret)
         requireExpectedVersion(secret, input.expectedLatestVersion)
         // What was left out came from the version it follows: another one in between would be undone unseen.
         if ('reference' in material || secret.provider_config_id !== found.provider_config_id)
           requireExpectedVersion(secret, found.latest_version)
+      }
+      const { storage } = provider
+      if (storage.kind === 'remote' && 'value' in material) {
+        const { value } = material
+        return toSecretView(await rotateRemotely(deps, caller, { place, storage, vault, value, judge }))
+      }
+      const stored = await storeMaterial(provider, { place, material, vault })
+      const row = await changing(db, caller, async (tx) => {
+        await holdChosenVault(tx, vault)
+        const secret = await lockSecret(tx, { companyId: place.companyId, id })
+        if (secret === undefined) throw new AppError('secret_not_found')
+        judge(secret)
         const version = secret.latest_version + 1
         await retireCurrentVersion(tx, place)
         await insertVersion(tx, { place, version, stored, author: authorOf(caller) })
         await insertActivity(tx, caller, activityOf('secret.rotated', secret, { version }))
-        return updateLatestVersion(tx, { companyId: place.companyId, id }, { version, stored })
+        return updateLatestVersion(tx, { companyId: place.companyId, id }, { version, place: stored })
       })
       return toSecretView(row)
     },

@@ -14,6 +14,9 @@ const referenceCount = sql<number>`(
   select count(*) from company_secret_bindings b where b.secret_id = company_secrets.id
 )`.as('reference_count')
 
+/** A secret is one once its first value is known to be written: before, it is shown nowhere. */
+const isWritten = sql<boolean>`company_secrets.latest_version > 0`
+
 /** One page of live secrets, newest first, after the row with id `after`. Ids sort by time of making. */
 export function listSecrets(
   db: Db<SecretsDatabase>,
@@ -26,6 +29,7 @@ export function listSecrets(
     .select(referenceCount)
     .where('company_id', '=', companyId)
     .where('deleted_at', 'is', null)
+    .where(isWritten)
   if (filter.status !== undefined) query = query.where('status', '=', filter.status)
   if (filter.provider !== undefined) query = query.where('provider', '=', filter.provider)
   if (filter.query !== undefined) {
@@ -53,6 +57,7 @@ export function listCatalog(
     .select(['id', 'name', 'key', 'status'])
     .where('company_id', '=', companyId)
     .where('deleted_at', 'is', null)
+    .where(isWritten)
   if (boundTo !== null)
     query = query.where('id', 'in', (inner) =>
       inner
@@ -71,7 +76,7 @@ export function findSecret(
   id: string,
   { companies, deleted }: { companies: readonly string[] | 'all'; deleted: 'hidden' | 'shown' }
 ): Promise<CountedSecretRow | undefined> {
-  let query = db.selectFrom('company_secrets').selectAll().select(referenceCount).where('id', '=', id)
+  let query = db.selectFrom('company_secrets').selectAll().select(referenceCount).where('id', '=', id).where(isWritten)
   if (companies !== 'all')
     query = query.where('company_id', '=', sql<string>`any(${`{${companies.join(',')}}`}::uuid[])`)
   if (deleted === 'hidden') query = query.where('deleted_at', 'is', null)
@@ -89,8 +94,29 @@ export function lockSecret(
     .where('company_id', '=', companyId)
     .where('id', '=', id)
     .where('deleted_at', 'is', null)
+    .where(isWritten)
     .forUpdate()
     .executeTakeFirst()
+}
+
+/** Locks a secret whatever it is: deleted, or still without a value. */
+export function lockSecretAsItIs(
+  tx: Tx<SecretsDatabase>,
+  { companyId, id }: { companyId: string; id: string }
+): Promise<SecretRow> {
+  return tx
+    .selectFrom('company_secrets')
+    .selectAll()
+    .where('company_id', '=', companyId)
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirstOrThrow()
+}
+
+/** A row with the number of environments that refer to it. */
+export async function countReferences(tx: Tx<SecretsDatabase>, secret: SecretRow): Promise<CountedSecretRow> {
+  const place = { companyId: secret.company_id, id: secret.id }
+  return { ...secret, reference_count: await countBindings(tx, place) }
 }
 
 /** Adds a secret. Violates `company_secrets_name_taken` or `company_secrets_key_taken`. */
@@ -102,15 +128,15 @@ export function insertSecret(tx: Tx<SecretsDatabase>, row: Insertable<SecretTabl
 export function updateLatestVersion(
   tx: Tx<SecretsDatabase>,
   { companyId, id }: { companyId: string; id: string },
-  { version, stored }: { version: number; stored: PlacedValue }
+  { version, place }: { version: number; place: Pick<PlacedValue, 'externalRef' | 'providerConfigId'> }
 ): Promise<CountedSecretRow> {
   return tx
     .updateTable('company_secrets')
     .set({
       latest_version: version,
-      external_ref: stored.externalRef,
-      provider_config_id: stored.providerConfigId,
-      last_rotated_at: sql`now()`,
+      external_ref: place.externalRef,
+      provider_config_id: place.providerConfigId,
+      ...(version === 1 ? {} : { last_rotated_at: sql<Date>`now()` }),
       updated_at: sql`now()`
     })
     .where('company_id', '=', companyId)

@@ -156,7 +156,7 @@ export async function countDependants(
     where s.company_id = ${companyId} and s.deleted_at is null and (
       s.provider_config_id = ${id} or exists (
         select from company_secret_versions v
-        where v.secret_id = s.id and v.provider_config_id = ${id} and v.status <> 'destroyed'
+        where v.secret_id = s.id and v.provider_config_id = ${id} and v.status not in ('destroyed', 'failed')
       )
     )`.execute(tx)
   return rows[0]?.count ?? 0
