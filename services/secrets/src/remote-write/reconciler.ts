@@ -22,7 +22,10 @@ export function startReconciler(
           if (count > 0) logger.info({ count }, 'remote writes that were left unfinished are settled')
         },
         (error: unknown) =>
-          logger.warn({ code: (error as { code?: unknown }).code }, 'unfinished remote writes could not be read')
+          logger.warn(
+            { code: (error as { code?: unknown }).code },
+            'unfinished remote writes could not be read'
+          )
       )
       .finally(() => {
         turn = null

@@ -1,5 +1,5 @@
 import { type Db, transaction } from '@paperclip/db'
-import { AppError } from '@paperclip/server'
+import type { AppError } from '@paperclip/server'
 import type { SecretsDatabase } from '../database.js'
 import { ProviderError, type RemoteStorage } from '../provider/remote-storage.js'
 import { holdRemoteDeletion } from '../remote-deletion/held-deletion-store.js'
@@ -57,7 +57,8 @@ async function writeToRestored(
   const isThere = (externalRef: string) => storage.isIn(externalRef, vault)
   const former = await findReservation(db, { companyId, remoteName: name, isThere })
   // One that is not done yet may be deleted any moment, by whoever is at it.
-  if (former?.isDone !== true) throw await reserved({ storage, leftMs }, { write, date: former?.deletionDate, error })
+  if (former?.isDone !== true)
+    throw await reserved({ storage, leftMs }, { write, date: former?.deletionDate, error })
   const { externalRef } = former
   await transaction(
     db,

@@ -63,5 +63,6 @@ export async function giveUpWrite(tx: Tx<SecretsDatabase>, write: PendingWrite):
   if (status !== 'pending') return
   await failVersion(tx, write)
   await releaseHeldDeletion(tx, { companyId, secretId: id })
-  if (secret.latest_version === 0 && secret.deleted_at === null) await markSecretDeleted(tx, { companyId, id })
+  if (secret.latest_version === 0 && secret.deleted_at === null)
+    await markSecretDeleted(tx, { companyId, id })
 }

@@ -71,13 +71,18 @@ export function createRemoteWriteService({ db, providers, logger }: RemoteWriteD
       .catch((error: unknown) => absentIfMarked(error))
     if (found === null) await settled((tx) => giveUpWrite(tx, write))
     else {
-      const outcome = { externalRef: found.externalRef, remoteName: storage.nameIn(found.externalRef), tagged: null }
+      const outcome = {
+        externalRef: found.externalRef,
+        remoteName: storage.nameIn(found.externalRef),
+        tagged: null
+      }
       await settled((tx) => finishWrite(tx, write, outcome, recorder(write, authorOfWrite(write), true)))
     }
     return true
   }
 
-  const settled = <T>(work: (tx: Tx<SecretsDatabase>) => Promise<T>) => transaction(db, work, { attemptsMax: 3 })
+  const settled = <T>(work: (tx: Tx<SecretsDatabase>) => Promise<T>) =>
+    transaction(db, work, { attemptsMax: 3 })
 
   return {
     async write({ write, makes, value, actor }, storage) {
@@ -94,13 +99,14 @@ export function createRemoteWriteService({ db, providers, logger }: RemoteWriteD
           throw error
         }
       )
-      const finished = await settled((tx) => finishWrite(tx, write, outcome, recorder(write, actor, false))).catch(
-        (error: unknown) => {
-          unsettled(write, error)
-          throw outcomeUnknown(error)
-        }
-      )
-      if (finished === null) throw new AppError('secret_not_found', { detail: 'The secret was deleted meanwhile.' })
+      const finished = await settled((tx) =>
+        finishWrite(tx, write, outcome, recorder(write, actor, false))
+      ).catch((error: unknown) => {
+        unsettled(write, error)
+        throw outcomeUnknown(error)
+      })
+      if (finished === null)
+        throw new AppError('secret_not_found', { detail: 'The secret was deleted meanwhile.' })
       return finished
     },
 

@@ -11,11 +11,7 @@ import { refuseShredded } from '../keyring/shredded.js'
 import type { ValuePlace } from '../provider/provider.js'
 import type { RemoteStorage } from '../provider/remote-storage.js'
 import type { AnnouncedWrite, RemoteWriteService } from '../remote-write/remote-write-service.js'
-import {
-  findPendingOf,
-  findRemotePlace,
-  insertPendingVersion
-} from '../remote-write/remote-write-store.js'
+import { findPendingOf, findRemotePlace, insertPendingVersion } from '../remote-write/remote-write-store.js'
 import { type ChosenVault, holdChosenVault } from '../vault/chosen-vault.js'
 import { authorOf, changing } from './secret-change.js'
 import { type CountedSecretRow, insertSecret, lockSecret, type SecretRow } from './secret-store.js'
@@ -45,7 +41,12 @@ export async function createRemotely(
   await changing(deps.db, caller, async (tx) => {
     await refuseShredded(tx, place.companyId)
     await holdChosenVault(tx, vault)
-    await insertSecret(tx, { ...row, latest_version: 0, external_ref: null, provider_config_id: vault?.id ?? null })
+    await insertSecret(tx, {
+      ...row,
+      latest_version: 0,
+      external_ref: null,
+      provider_config_id: vault?.id ?? null
+    })
     await insertPendingVersion(tx, { ...version, externalRef })
   })
   const write = { ...writeOf(caller, remote, row), externalRef }
@@ -70,8 +71,7 @@ export async function rotateRemotely(
       if (secret === undefined) throw new AppError('secret_not_found')
       judge(secret)
       const present = await findRemotePlace(tx, { ...place, vaultId: vault?.id ?? null })
-      const externalRef =
-        present ?? storage.nameOf({ companyId: place.companyId, key: secret.key, vault })
+      const externalRef = present ?? storage.nameOf({ companyId: place.companyId, key: secret.key, vault })
       if ((await findPendingOf(tx, place)) !== undefined) throw new StillWriting()
       await insertPendingVersion(tx, { ...version, externalRef })
       return { write: { ...writeOf(caller, remote, secret), externalRef }, makes: present === null }

@@ -76,7 +76,12 @@ export function findSecret(
   id: string,
   { companies, deleted }: { companies: readonly string[] | 'all'; deleted: 'hidden' | 'shown' }
 ): Promise<CountedSecretRow | undefined> {
-  let query = db.selectFrom('company_secrets').selectAll().select(referenceCount).where('id', '=', id).where(isWritten)
+  let query = db
+    .selectFrom('company_secrets')
+    .selectAll()
+    .select(referenceCount)
+    .where('id', '=', id)
+    .where(isWritten)
   if (companies !== 'all')
     query = query.where('company_id', '=', sql<string>`any(${`{${companies.join(',')}}`}::uuid[])`)
   if (deleted === 'hidden') query = query.where('deleted_at', 'is', null)
