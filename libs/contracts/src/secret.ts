@@ -150,6 +150,25 @@ export const listSecretCatalog = defineRoute({
   problems: ['company_forbidden', 'invalid_cursor']
 })
 
+/** What a provider may answer to a value that is brought to it. */
+const writeProblems = [
+  'write_in_progress',
+  'provider_not_configured',
+  'provider_access_denied',
+  'provider_not_found',
+  'provider_rejected',
+  'outcome_unknown',
+  'provider_throttled',
+  'provider_unavailable'
+] as const
+
+/** What may forbid a reference to a value of somebody else's. */
+const referenceProblems = [
+  'external_ref_invalid',
+  'external_ref_managed',
+  'external_ref_not_allowed'
+] as const
+
 export const createSecret = defineRoute({
   operationId: 'createSecret',
   callsProvider: true,
@@ -175,7 +194,10 @@ export const createSecret = defineRoute({
     'vault_inactive',
     'vault_mismatch',
     'state_conflict',
-    'company_shredded'
+    'company_shredded',
+    'provider_name_reserved',
+    ...writeProblems,
+    ...referenceProblems
   ]
 })
 
@@ -231,6 +253,16 @@ export const deleteSecret = defineRoute({
   problems: ['secret_not_found', 'read_only_role', 'in_use']
 })
 
+/** The secret as it is now, and what whoever rotated it should know. */
+export const RotatedSecret = Type.Object(
+  {
+    ...SecretView.properties,
+    warnings: Type.Optional(Type.Array(Type.String({ maxLength: 500 }), { maxItems: 10 }))
+  },
+  { additionalProperties: false }
+)
+export type RotatedSecret = Static<typeof RotatedSecret>
+
 export const rotateSecret = defineRoute({
   operationId: 'rotateSecret',
   callsProvider: true,
@@ -240,7 +272,7 @@ export const rotateSecret = defineRoute({
   path: '/secrets/:id/rotate',
   owner: 'secrets',
   auth: { actors: ['board'], role: 'operator' },
-  schema: { params: IdParams, body: RotateSecret, response: { 200: SecretView } },
+  schema: { params: IdParams, body: RotateSecret, response: { 200: RotatedSecret } },
   bodyBytesMax: limits.valueBodyBytesMax,
   problems: [
     'secret_not_found',
@@ -257,7 +289,9 @@ export const rotateSecret = defineRoute({
     'vault_inactive',
     'vault_mismatch',
     'state_conflict',
-    'company_shredded'
+    'company_shredded',
+    ...writeProblems,
+    ...referenceProblems
   ]
 })
 

@@ -2,7 +2,7 @@ import { rotateSecret } from '@paperclip/contracts'
 import type { Command } from 'commander'
 import { withApi } from '../api-session.js'
 import { parseVersion } from '../change-version.js'
-import type { CliIo } from '../cli-io.js'
+import { type CliIo, note } from '../cli-io.js'
 import { type CompanyFlags, namedCompany, withCompanyFlags } from '../pick-company.js'
 import { pickSecretId } from '../pick-secret-id.js'
 import { printRecord } from '../print.js'
@@ -47,6 +47,7 @@ Examples:
         const id = await pickSecretId(client, io, { flags, secret })
         const body = { ...material, ...(await vaultMember(client, io, flags)), ...expected }
         const record = await client.call(rotateSecret, { params: { id }, body })
+        for (const warning of record.warnings ?? []) note(io, `warning: ${warning}`)
         printRecord(io, { json: flags.json ?? false, record, columns: secretColumns })
       })
     })

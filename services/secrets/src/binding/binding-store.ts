@@ -82,3 +82,18 @@ export function listUsage(
     .limit(rowsMax)
     .execute()
 }
+
+/** How many entries are pinned to a version of a secret that is older than a number. */
+export async function countPinsBefore(
+  db: Db<SecretsDatabase>,
+  { companyId, secretId, version }: { companyId: string; secretId: string; version: number }
+): Promise<number> {
+  const row = await db
+    .selectFrom('company_secret_bindings')
+    .select((select) => select.fn.countAll<number>().as('count'))
+    .where('company_id', '=', companyId)
+    .where('secret_id', '=', secretId)
+    .where('version', '<', version)
+    .executeTakeFirstOrThrow()
+  return row.count
+}

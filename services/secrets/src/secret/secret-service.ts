@@ -1,6 +1,7 @@
 import {
   type CreateSecret,
   newId,
+  type RotatedSecret,
   type RotateSecret,
   type SecretView,
   type UpdateSecret
@@ -22,6 +23,7 @@ import {
   insertVersion,
   retireCurrentVersion
 } from '../version/version-store.js'
+import { pinWarnings } from './pin-warning.js'
 import { createRemotely, rotateRemotely } from './remote-secret.js'
 import { activityOf, authorOf, changing, getForChange, getSecretOf, lockForChange } from './secret-change.js'
 import { checkNewSecret } from './secret-input.js'
@@ -59,7 +61,7 @@ export interface SecretService {
   get(caller: Caller, id: string, options?: { deleted: 'shown' | 'hidden' }): Promise<CountedSecretRow>
   /** Changes what no value depends on; what repeats the present state is not recorded as a change. */
   update(caller: Caller, id: string, input: UpdateSecret): Promise<SecretView>
-  rotate(caller: Caller, id: string, input: RotateSecret): Promise<SecretView>
+  rotate(caller: Caller, id: string, input: RotateSecret): Promise<RotatedSecret>
   delete(caller: Caller, id: string, options: { force: boolean }): Promise<RemoteOutcome>
 }
 
@@ -154,7 +156,8 @@ export function createSecretService(deps: SecretServiceDeps): SecretService {
       const { storage } = provider
       if (storage.kind === 'remote' && 'value' in material) {
         const { value } = material
-        return toSecretView(await rotateRemotely(deps, caller, { place, storage, vault, value, judge }))
+        const rotated = await rotateRemotely(deps, caller, { place, storage, vault, value, judge })
+        return { ...toSecretView(rotated), ...(await pinWarnings(db, rotated)) }
       }
       const stored = await storeMaterial(provider, { place, material, vault })
       const row = await changing(db, caller, async (tx) => {
