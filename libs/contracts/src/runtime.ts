@@ -52,6 +52,21 @@ export const RevealedValue = Type.Object(
 )
 export type RevealedValue = Static<typeof RevealedValue>
 
+/** What may stand between a version and its value where that lies at a provider. */
+const readProblems = [
+  'value_not_text',
+  'reference_mismatch',
+  'external_ref_invalid',
+  'external_ref_managed',
+  'external_ref_not_allowed',
+  'provider_not_configured',
+  'provider_access_denied',
+  'provider_not_found',
+  'provider_rejected',
+  'provider_throttled',
+  'provider_unavailable'
+] as const
+
 export const revealRunSecret = defineRoute({
   operationId: 'revealRunSecret',
   summary: 'Gives the calling run one bound value; the access is recorded first.',
@@ -65,6 +80,7 @@ export const revealRunSecret = defineRoute({
   },
   problems: [
     'binding_forbidden',
+    ...readProblems,
     'secret_inactive',
     'secret_deleted',
     'version_inactive',
@@ -102,6 +118,7 @@ export type ResolvedEnvironment = Static<typeof ResolvedEnvironment>
 
 /** The worst binding's code is that of the reply; `errors` has one for each path. */
 const resolveProblems = [
+  ...readProblems,
   'secret_inactive',
   'secret_deleted',
   'version_inactive',
