@@ -221,7 +221,7 @@ t.test(
       ['secretsmanager:PutSecretValue', () => values.putValue(ownKey)],
       ['kms:GenerateDataKey', () => values.putValue(ownKey)],
       ['secretsmanager:DeleteSecret', () => values.deleteSecret({ arn, recoveryDays: 7 })],
-      ['secretsmanager:RestoreSecret', () => values.restoreSecret(arn)],
+      ['secretsmanager:RestoreSecret', () => values.restoreSecret({ secretId: arn })],
       [
         'secretsmanager:ListSecrets',
         () => references.listSecrets({ query: null, nextToken: null, pageSize: 1 })
@@ -254,11 +254,11 @@ t.test(
       kind: 'scheduled_for_deletion',
       mayHaveActed: false
     })
-    t.same(await values.findDeletionDate(secret.name), deletionDate)
+    t.same(await values.findDeletionDate({ secretId: secret.name }), deletionDate)
     emulator.settings.policy = { Statement: [] }
-    t.equal(await values.findDeletionDate(secret.name), null)
+    t.equal(await values.findDeletionDate({ secretId: secret.name }), null)
     emulator.settings.policy = { Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] }
-    t.same(await values.restoreSecret(secret.name), { arn })
+    t.same(await values.restoreSecret({ secretId: secret.name }), { arn })
     await values.putValue(newVersion(arn, 'back'))
     t.equal((await values.readValue({ secretId: arn })).value.toString(), 'back')
   }

@@ -48,9 +48,12 @@ export interface AwsCallParts {
 /** A call ends within this, whatever happens. */
 export const totalDeadlineMs = 20_000
 
-/** Starts the deadline of a piece of work that takes several calls; gives what is left of it, in milliseconds. */
-export function startDeadline(): () => number {
-  const endsAtMs = performance.now() + totalDeadlineMs
+/**
+ * Starts the deadline of a piece of work that takes several calls, {@link totalDeadlineMs} at most; gives what is left
+ * of it, in milliseconds.
+ */
+export function startDeadline(deadlineMs: number = totalDeadlineMs): () => number {
+  const endsAtMs = performance.now() + Math.min(deadlineMs, totalDeadlineMs)
   return () => Math.max(1, endsAtMs - performance.now())
 }
 

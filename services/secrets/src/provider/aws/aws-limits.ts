@@ -2,6 +2,7 @@
 export const arnCharactersMax = 2_048
 export const nameCharactersMax = 512
 export const versionIdCharactersMax = 64
+export const versionLabelCharactersMax = 256
 export const cursorCharactersMax = 4_096
 export const valueBytesMax = 65_536
 

@@ -30,6 +30,7 @@ export interface NewAwsSecret {
   /** Null for the key of the service itself, which takes no permission. */
   readonly kmsKeyId: string | null
   readonly tags: readonly AwsTag[]
+  readonly deadlineMs?: number
 }
 
 /** A version to be added under our id. */
@@ -41,6 +42,13 @@ export interface NewAwsVersion {
   readonly value: Buffer
   /** Whether the secret lies under a key of the operator's. */
   readonly ownKey: boolean
+  readonly deadlineMs?: number
+}
+
+/** A secret by its name or ARN. */
+export interface AwsSecretSelector {
+  readonly secretId: string
+  readonly deadlineMs?: number
 }
 
 /** Which version to read: by id, by label, or the current one. */
@@ -62,7 +70,7 @@ export interface AwsValue {
 }
 
 /**
- * Managed and linked secrets of one vault. Every failure is an `AwsError`; of one that writes, `mayHaveActed` decides
+ * Managed and linked secrets of one vault. Each method ends within its `deadlineMs`, 20 s where none is given. Every failure is an `AwsError`; of one that writes, `mayHaveActed` decides
  * whether its version is failed or still to be reconciled.
  */
 export interface AwsValues {
@@ -84,11 +92,12 @@ export interface AwsValues {
   deleteSecret(secret: {
     readonly arn: string
     readonly recoveryDays: number
+    readonly deadlineMs?: number
   }): Promise<{ readonly deletionDate: Date | null }>
   /** Takes back a deletion. Needs `RestoreSecret`, which the documented policy does not give. */
-  restoreSecret(secretId: string): Promise<{ readonly arn: string }>
+  restoreSecret(secret: AwsSecretSelector): Promise<{ readonly arn: string }>
   /** When a marked secret goes, as far as AWS lets us know: null without `DescribeSecret`. */
-  findDeletionDate(secretId: string): Promise<Date | null>
+  findDeletionDate(secret: AwsSecretSelector): Promise<Date | null>
 }
 
 /** Makes the client of one vault. */
@@ -99,7 +108,7 @@ export function createAwsValues(call: AwsValueCall): AwsValues {
     readValue: (version) => readValue(call, version),
     findVersion: (version) => findVersion(call, version),
     deleteSecret: (secret) => deleteSecret(call, secret),
-    restoreSecret: (secretId) => restoreSecret(call, secretId),
-    findDeletionDate: (secretId) => findDeletionDate(call, secretId)
+    restoreSecret: (secret) => restoreSecret(call, secret),
+    findDeletionDate: (secret) => findDeletionDate(call, secret)
   }
 }

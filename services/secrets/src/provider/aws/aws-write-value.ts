@@ -14,7 +14,7 @@ export async function createSecret(
   secret: NewAwsSecret
 ): Promise<{ readonly arn: string; readonly tagged: boolean }> {
   const tagged = secret.tags.length > 0
-  const leftMs = startDeadline()
+  const leftMs = startDeadline(secret.deadlineMs)
   try {
     return { arn: await createOnce(call, secret, leftMs), tagged }
   } catch (error) {
@@ -26,14 +26,15 @@ export async function createSecret(
 
 /** Adds a version. The same version again with the same value is one version, whoever lost the first answer. */
 export async function putValue(call: AwsValueCall, version: NewAwsVersion): Promise<void> {
-  const { arn, versionId, value, ownKey } = version
+  const { arn, versionId, value, ownKey, deadlineMs } = version
   const operation = 'PutSecretValue'
   const reply = await call({
     operation,
     input: { SecretId: arn, ClientRequestToken: versionId, SecretString: textOf(value) },
     idempotent: true,
     permissions: ['secretsmanager:PutSecretValue', ...(ownKey ? ownKeyPermissions : [])],
-    replyBytesMax: shortReplyBytesMax
+    replyBytesMax: shortReplyBytesMax,
+    ...(deadlineMs === undefined ? {} : { deadlineMs })
   })
   expectVersion(new AwsReplyReader(operation, reply), versionId)
 }
