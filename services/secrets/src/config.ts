@@ -4,6 +4,8 @@ import { providerIds } from '@paperclip/contracts'
 import { ConfigError, parseEnvironment, type SecretValue } from '@paperclip/server'
 import { findTlsFiles, type TlsFiles } from '@paperclip/signing'
 import { type Static, Type } from 'typebox'
+import { readAwsSettings } from './config-aws.js'
+import type { AwsSettings } from './provider/aws/aws-settings.js'
 
 const Port = (standard: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: standard })
 
@@ -40,6 +42,7 @@ export interface Config {
   readonly masterKeyFile: string | null
   readonly strictMode: boolean
   readonly defaultProvider: Static<typeof Variables>['PAPERCLIP_SECRETS_PROVIDER']
+  readonly aws: AwsSettings
   readonly parentFd: number | null
   readonly logLevel: string
 }
@@ -71,6 +74,10 @@ export function loadConfig(env: NodeJS.ProcessEnv): { config: Config; secrets: S
     faults.push(
       'PAPERCLIP_SECRETS_HOST is not loopback: set PAPERCLIP_INTERNAL_TLS_CERT_FILE, _KEY_FILE and _CA_FILE, or allow plain http with PAPERCLIP_INTERNAL_PLAINTEXT=private-network'
     )
+  const { settings: aws, faults: awsFaults } = readAwsSettings(env, {
+    isDefaultProvider: variables.PAPERCLIP_SECRETS_PROVIDER === 'aws_secrets_manager'
+  })
+  faults.push(...awsFaults)
   if (faults.length > 0 || databaseUrl === null || masterKey === null) throw new ConfigError(faults)
   const fromText = Boolean(env.PAPERCLIP_SECRETS_MASTER_KEY?.trim())
   return {
@@ -84,6 +91,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): { config: Config; secrets: S
       masterKeyFile: fromText ? null : (completed.PAPERCLIP_SECRETS_MASTER_KEY_FILE ?? null),
       strictMode: strictModeOf(variables),
       defaultProvider: variables.PAPERCLIP_SECRETS_PROVIDER,
+      aws,
       parentFd: variables.PAPERCLIP_PARENT_FD ?? null,
       logLevel: variables.PAPERCLIP_LOG_LEVEL
     }),

@@ -7,6 +7,7 @@ import {
   vaultConfigMembers
 } from '@paperclip/contracts'
 import { AppError } from '@paperclip/server'
+import { faultOfKmsKey } from '../provider/aws/aws-kms-key.js'
 import { findRegion } from '../provider/aws/aws-partition.js'
 
 /** A name is one line of a list. */
@@ -40,19 +41,12 @@ export function parseVaultConfig(provider: ProviderId, config: VaultConfig): Vau
   return config.address === undefined ? config : { ...config, address: parseVaultAddress(config.address) }
 }
 
-const kmsArn = /^arn:([a-z-]+):kms:([a-z0-9-]+):[0-9]{12}:(?:key|alias)\/[A-Za-z0-9/_-]{1,256}$/
-const kmsName = /^(?:alias\/[A-Za-z0-9/_-]{1,250}|(?:mrk-)?[0-9a-fA-F-]{32,36})$/
-
 /** A region of the table, and a key in it: AWS takes no key of another region. */
 function requireAwsPlace(region: string, kmsKeyId: string | undefined): void {
   const place = findRegion(region)
   if (place === undefined) throw invalid('/config/region', 'is not a known region of AWS')
-  if (kmsKeyId === undefined || kmsName.test(kmsKeyId)) return
-  const [, arnPartition, arnRegion] = kmsArn.exec(kmsKeyId) ?? []
-  if (arnPartition === undefined)
-    throw invalid('/config/kmsKeyId', 'must be the id, the alias or the ARN of a KMS key')
-  if (arnPartition !== place.partition || arnRegion !== region)
-    throw invalid('/config/kmsKeyId', 'must be a key of the same region')
+  const fault = kmsKeyId === undefined ? null : faultOfKmsKey(kmsKeyId, place)
+  if (fault !== null) throw invalid('/config/kmsKeyId', fault)
 }
 
 /** Scheme, host and port as text: what a URL parser would drop silently, such as an empty user, is refused too. */
