@@ -1,5 +1,6 @@
 import { createSecretKey } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
+import type { ProviderId } from '@paperclip/contracts'
 import { connect, type Database, expectSameClock, expectSchemaVersion, watchClock } from '@paperclip/db'
 import { type CursorCodec, createCursorCodec, type Logger } from '@paperclip/server'
 import {
@@ -21,9 +22,13 @@ import { tightenKeyFile } from './keyring/key-file-mode.js'
 import { getCursorKey } from './keyring/keyring-store.js'
 import { type MasterKeyring, openMasterKeyring } from './keyring/master-keyring.js'
 import { createOutboxService, type OutboxService } from './outbox/outbox-service.js'
+import { createAwsClients } from './provider/aws/aws-clients.js'
+import type { LoadedCredentials } from './provider/aws/aws-credentials.js'
+import { createAwsProvider } from './provider/aws/aws-provider.js'
+import { createReferenceGuard } from './provider/aws/reference-guard.js'
 import { createLocalEncryptedProvider } from './provider/local-encrypted.js'
 import { createLocalVaultBackend } from './provider/local-vault-backend.js'
-import type { ProviderRegistry } from './provider/provider.js'
+import type { ProviderRegistry, SecretProvider } from './provider/provider.js'
 import { createProviderService, type ProviderService } from './provider/provider-service.js'
 import type { VaultBackends } from './provider/vault-backend.js'
 import { startReconciler } from './remote-write/reconciler.js'
@@ -96,8 +101,19 @@ const triggersAloneWarning =
 /** 30 s of metadata reads at several thousand a second. */
 const noncesMax = 300_000
 
+/** What tests put in the place of the world outside. */
+interface Outside {
+  /** Stands in for the default credential chain of AWS. */
+  readonly loadAwsCredentials?: () => Promise<LoadedCredentials>
+}
+
 /** Waits for the database and its schema, then opens keys and makes the services. */
-export async function createDeps(config: Config, secrets: Secrets, logger: Logger): Promise<Deps> {
+export async function createDeps(
+  config: Config,
+  secrets: Secrets,
+  logger: Logger,
+  { loadAwsCredentials }: Outside = {}
+): Promise<Deps> {
   const onError = (error: Error) => logger.warn({ code: codeOf(error) }, 'a database connection was lost')
   const base = { url: secrets.databaseUrl.reveal(), schema: 'secrets', onError }
   const keyring = createVerifierKeyring(config.internalKeysFile, {
@@ -115,6 +131,10 @@ export async function createDeps(config: Config, secrets: Secrets, logger: Logge
     ...hot,
     applicationName: 'paperclip-secrets-resolve'
   })
+  const awsClients = createAwsClients({
+    customEndpoint: config.aws.endpoint,
+    ...(loadAwsCredentials === undefined ? {} : { load: loadAwsCredentials })
+  })
   const { db } = database
   try {
     await expectSchemaVersion(db, { schema: 'secrets', folder: migrations })
@@ -124,7 +144,17 @@ export async function createDeps(config: Config, secrets: Secrets, logger: Logge
     const masterKeys = await openMasterKeyring(db, configured)
     const companyKeys = createCompanyKeyring(db, masterKeys)
     const local = createLocalEncryptedProvider(companyKeys)
-    const providers: ProviderRegistry = { find: (id) => (id === 'local_encrypted' ? local : undefined) }
+    const awsGuard = createReferenceGuard({ db, settings: config.aws })
+    const known: Partial<Record<ProviderId, SecretProvider>> = {
+      local_encrypted: local,
+      aws_secrets_manager: createAwsProvider({
+        settings: config.aws,
+        clients: awsClients,
+        guard: awsGuard,
+        nowMs: Date.now
+      })
+    }
+    const providers: ProviderRegistry = { find: (id) => known[id] }
     const backends: VaultBackends = {
       local_encrypted: createLocalVaultBackend(local, {
         masterKeySource: config.masterKeySource,
@@ -178,6 +208,7 @@ export async function createDeps(config: Config, secrets: Secrets, logger: Logge
       warnings,
       async close() {
         await Promise.all([housekeeping.stop(), clock.stop(), reconciler.stop()])
+        await awsClients.close()
         await Promise.all([database.close(), hotDatabase.close()])
       }
     }

@@ -213,17 +213,18 @@ t.test('local_encrypted has no references, and a provider that is not here is no
     { value: 'v', providerVersionRef: 'x' }
   ])
     t.match(await rotate(id, body), { status: 422, body: { code: 'external_ref_unsupported' } })
-  t.match(
-    await plain.send(operator(), 'POST', `/companies/${companyId}/secrets`, {
+  const linked = (body: object) =>
+    plain.send(operator(), 'POST', `/companies/${companyId}/secrets`, {
       ...external,
       name: 'n',
-      externalRef: 'r'
-    }),
-    {
-      status: 422,
-      body: { code: 'provider_unsupported' }
-    }
-  )
+      externalRef: 'r',
+      ...body
+    })
+  t.match(await linked({ provider: 'vault' }), { status: 422, body: { code: 'provider_unsupported' } })
+  t.match(await linked({}), {
+    status: 422,
+    body: { code: 'provider_not_configured', detail: /PAPERCLIP_SECRETS_AWS_REGION/ }
+  })
 })
 
 t.test(

@@ -1,5 +1,5 @@
 import { type ComponentState, getSecretsHealth } from '@paperclip/contracts'
-import { type FastifyPluginAsyncTypebox, mount } from '@paperclip/server'
+import { AppError, type FastifyPluginAsyncTypebox, mount } from '@paperclip/server'
 import { prefix } from '../prefix.js'
 import type { SecretProvider } from '../provider/provider.js'
 
@@ -52,7 +52,9 @@ async function stateOf(check: () => Promise<void>, code: string): Promise<Compon
   try {
     await check()
     return { status: 'ok' }
-  } catch {
+  } catch (error) {
+    // What a problem says is written to be shown; anything else is not.
+    if (error instanceof AppError) return { status: 'unhealthy', code: error.code, message: error.message }
     return { status: 'unhealthy', code }
   }
 }

@@ -91,16 +91,17 @@ export function secretsEnv(t: Teardown, database: Pick<TestDatabase, 'url'>): Re
   }
 }
 
-/** Starts the service over a database; `env` overrides. */
+/** Starts the service over a database; `env` overrides, `outside` stands in for what lies beyond this machine. */
 export async function startSecrets(
   t: Teardown,
   database: Pick<TestDatabase, 'url'>,
-  env: NodeJS.ProcessEnv = {}
+  env: NodeJS.ProcessEnv = {},
+  outside: Parameters<typeof createDeps>[3] = {}
 ): Promise<SecretsApp> {
   const { config, secrets } = loadConfig({ ...secretsEnv(t, database), ...env })
   const lines: string[] = []
   const logger = pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) })
-  const deps = await createDeps(config, secrets, logger)
+  const deps = await createDeps(config, secrets, logger, outside)
   const app = await buildApp(deps)
   t.teardown(async () => {
     await app.close()
