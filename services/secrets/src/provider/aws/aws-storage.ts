@@ -4,7 +4,7 @@ import { remoteNameOf, tagsOf } from './aws-naming.js'
 import type { AwsRegion } from './aws-partition.js'
 import { placeOf } from './aws-place.js'
 import { asProblem } from './aws-problem.js'
-import { isArnOfName, parseAwsReference, shortestNameOf } from './aws-reference-name.js'
+import { isArnOfName, leadsTo, parseAwsReference, shortestNameOf } from './aws-reference-name.js'
 import type { AwsPlace, AwsSettings } from './aws-settings.js'
 import type { AwsValues } from './aws-values.js'
 
@@ -49,6 +49,10 @@ export function createAwsStorage({
       const reference = parseAwsReference(externalRef)
       if (reference === null) throw mismatch()
       return shortestNameOf(reference)
+    },
+    isIn: (externalRef, vault) => {
+      const reference = parseAwsReference(externalRef)
+      return reference !== null && leadsTo(reference, placeOf(settings, vault?.config ?? null).region)
     },
     async create({ name, versionId, value, deadlineMs, ...secret }) {
       const { place } = managedPlaceOf(settings, secret)
