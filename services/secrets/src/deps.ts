@@ -25,6 +25,7 @@ import { createOutboxService, type OutboxService } from './outbox/outbox-service
 import { createAwsClients } from './provider/aws/aws-clients.js'
 import type { LoadedCredentials } from './provider/aws/aws-credentials.js'
 import { createAwsProvider } from './provider/aws/aws-provider.js'
+import { createAwsVaultBackend } from './provider/aws/aws-vault-backend.js'
 import { createReferenceGuard } from './provider/aws/reference-guard.js'
 import { createLocalEncryptedProvider } from './provider/local-encrypted.js'
 import { createLocalVaultBackend } from './provider/local-vault-backend.js'
@@ -159,7 +160,8 @@ export async function createDeps(
       local_encrypted: createLocalVaultBackend(local, {
         masterKeySource: config.masterKeySource,
         warnings: keyFileWarnings
-      })
+      }),
+      aws_secrets_manager: createAwsVaultBackend({ db, settings: config.aws, clients: awsClients })
     }
     const vaults = createVaultService(db)
     const remoteWrites = createRemoteWriteService({ db, providers, logger })

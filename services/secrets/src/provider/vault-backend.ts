@@ -1,4 +1,5 @@
-import type { ProviderFacts, ProviderId, VaultConfig } from '@paperclip/contracts'
+import type { ProviderFacts, ProviderId } from '@paperclip/contracts'
+import type { VaultRoute } from './provider.js'
 import type { ReferenceLister } from './reference-lister.js'
 
 /** What a probe found. Sentences are ours: no value, credential, ARN or text of a provider is in them. */
@@ -19,10 +20,10 @@ export interface VaultBackend {
   /** What may be lost and how to keep it, for providers that keep values here; else empty. */
   readonly backupGuidance: readonly string[]
   /**
-   * Tries what a vault's config leads to, or, for null, what the deployment configures. Settles within 5 s. What is
-   * wrong at the provider is a result; only a fault on the way there (a database that is away) is thrown.
+   * Tries what a vault leads to, or, for null, what the deployment configures. Settles within 5 s. What is wrong at
+   * the provider is a result; only a fault on the way there (a database that is away) is thrown.
    */
-  probe(companyId: string, config: VaultConfig | null): Promise<ProbeResult>
+  probe(companyId: string, vault: VaultRoute | null): Promise<ProbeResult>
   /** Null: this provider has no inventory to look at. */
   readonly references: ReferenceLister | null
 }

@@ -73,7 +73,7 @@ async function findingOf(backends: VaultBackends, vault: VaultRow): Promise<Find
   if (vault.status === 'coming_soon') return locked
   const backend = backends[vault.provider]
   if (backend === undefined) return unsupported(vault.provider)
-  return await backend.probe(vault.company_id, vault.config)
+  return await backend.probe(vault.company_id, { id: vault.id, config: vault.config })
 }
 
 const disabled: Finding = {

@@ -34,13 +34,18 @@ const operation = 'ListSecrets'
 const queryShape = /^[a-zA-Z0-9 :_@/+=.\-!]{1,512}$/
 const tagsMax = 100
 
+/** Whether AWS can search for a text. */
+export function isListQuery(text: string): boolean {
+  return queryShape.test(text)
+}
+
 /** Takes a caller of `ListSecrets` alone: an import preview made of this has no way to a value. */
 export function createAwsReferences(call: AwsCall<typeof operation>): AwsReferences {
   return {
     async listSecrets({ query, nextToken, pageSize }) {
       if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > referencesPerPageMax)
         throw new RangeError(`A page has 1 to ${referencesPerPageMax} references.`)
-      if (query !== null && !queryShape.test(query)) throw rejected()
+      if (query !== null && !isListQuery(query)) throw rejected()
       if (nextToken !== null && (nextToken === '' || nextToken.length > cursorCharactersMax)) throw rejected()
       const reply = await call({
         operation,
