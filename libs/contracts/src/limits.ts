@@ -4,6 +4,8 @@ export const limits = {
   valueBodyBytesMax: 512 * 1024,
   environmentBodyBytesMax: 1024 * 1024,
   bodyBytesMax: 128 * 1024,
+  /** A hundred rows: 2,680 characters of ASCII each, 660 of any script, and the names of their members: 560 KiB. */
+  importBodyBytesMax: 1024 * 1024,
   /** A batch of resolves, or of activity rows, between the two services. */
   internalBodyBytesMax: 1024 * 1024,
   valueBytesMax: 65_536,
@@ -26,6 +28,7 @@ export const limits = {
   providerTokenCharsMax: 4_096,
   remotePageRowsDefault: 50,
   remotePageRowsMax: 100,
+  importRowsMax: 100,
   /** The longest name of a secret at AWS is 512; room for a leading slash and other providers. */
   remoteNameCharsMax: 600,
   pageRowsDefault: 100,

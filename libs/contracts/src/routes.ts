@@ -9,6 +9,7 @@ import * as health from './health.js'
 import * as invite from './invite.js'
 import * as member from './member.js'
 import * as project from './project.js'
+import * as remoteImport from './remote-import.js'
 import type { Route } from './route.js'
 import * as run from './run.js'
 import * as runtime from './runtime.js'
@@ -40,6 +41,7 @@ const nouns: readonly (readonly [title: string, contracts: object])[] = [
   ['Secrets', { ...secret, ...secretVersion, ...secretUsage }],
   ['Providers', secretProvider],
   ['Provider vaults', vault],
+  ['Remote import', remoteImport],
   ['Environments', environment],
   ['Runtime', runtime],
   ['Audit', audit]

@@ -28,7 +28,6 @@ import { addSecretsCreate } from './commands/secrets-create.js'
 import { addSecretsDelete } from './commands/secrets-delete.js'
 import { addSecretsDestroyVersion } from './commands/secrets-destroy-version.js'
 import { addSecretsDisableVersion } from './commands/secrets-disable-version.js'
-import { addSecretsDoctor } from './commands/secrets-doctor.js'
 import { addSecretsEnableVersion } from './commands/secrets-enable-version.js'
 import { addSecretsLink } from './commands/secrets-link.js'
 import { addSecretsList } from './commands/secrets-list.js'
@@ -74,8 +73,7 @@ const groups: readonly [name: string, summary: string, commands: readonly AddCom
       addSecretsDestroyVersion,
       addSecretsUsage,
       addSecretsAccessEvents,
-      addSecretsProviders,
-      addSecretsDoctor
+      addSecretsProviders
     ]
   ],
   [

@@ -17,6 +17,7 @@ import { healthRoutes } from './health/health-routes.js'
 import { pingDatabase } from './health/health-store.js'
 import { outboxRoutes } from './outbox/outbox-routes.js'
 import { providerRoutes } from './provider/provider-routes.js'
+import { remoteImportRoutes } from './remote-import/remote-import-routes.js'
 import { resolveRoutes } from './resolve/resolve-routes.js'
 import { revealRoutes } from './resolve/reveal-routes.js'
 import { secretRoutes } from './secret/secret-routes.js'
@@ -48,6 +49,10 @@ export async function buildApp(deps: Deps): Promise<Server> {
   await app.register(bindingRoutes, { db, secrets })
   await app.register(providerRoutes, { providerService: deps.providerService })
   await app.register(vaultRoutes, { db, vaults: deps.vaults, vaultHealth: deps.vaultHealth, cursors })
+  await app.register(remoteImportRoutes, {
+    importPreviews: deps.importPreviews,
+    remoteImports: deps.remoteImports
+  })
   await app.register(environmentRoutes, { environments: deps.environments })
   await app.register(resolveRoutes, { resolves: deps.resolves })
   await app.register(revealRoutes, { db, reveals: deps.reveals })

@@ -25,13 +25,21 @@ import { createOutboxService, type OutboxService } from './outbox/outbox-service
 import { createAwsClients } from './provider/aws/aws-clients.js'
 import type { LoadedCredentials } from './provider/aws/aws-credentials.js'
 import { createAwsProvider } from './provider/aws/aws-provider.js'
+import { createAwsReferenceRules } from './provider/aws/aws-reference-rules.js'
 import { createAwsVaultBackend } from './provider/aws/aws-vault-backend.js'
+
 import { createReferenceGuard } from './provider/aws/reference-guard.js'
 import { createLocalEncryptedProvider } from './provider/local-encrypted.js'
 import { createLocalVaultBackend } from './provider/local-vault-backend.js'
 import type { ProviderRegistry, SecretProvider } from './provider/provider.js'
 import { createProviderService, type ProviderService } from './provider/provider-service.js'
+import type { FindReferenceRules } from './provider/reference-rules.js'
 import type { VaultBackends } from './provider/vault-backend.js'
+import {
+  createRemoteImportPreviewer,
+  type RemoteImportPreviewer
+} from './remote-import/remote-import-preview.js'
+import { createRemoteImportService, type RemoteImportService } from './remote-import/remote-import-service.js'
 import { startReconciler } from './remote-write/reconciler.js'
 import { createRemoteWriteService, type RemoteWriteService } from './remote-write/remote-write-service.js'
 import { createResolveRecorder } from './resolve/resolve-recorder.js'
@@ -58,6 +66,8 @@ export interface Deps {
   readonly vaults: VaultService
   readonly vaultHealth: VaultHealthService
   readonly secrets: SecretService
+  readonly importPreviews: RemoteImportPreviewer
+  readonly remoteImports: RemoteImportService
   readonly versions: VersionService
   readonly remoteWrites: RemoteWriteService
   readonly environments: EnvironmentService
@@ -163,6 +173,8 @@ export async function createDeps(
       }),
       aws_secrets_manager: createAwsVaultBackend({ db, settings: config.aws, clients: awsClients })
     }
+    const awsRules = createAwsReferenceRules(awsGuard)
+    const findRules: FindReferenceRules = (id) => (id === 'aws_secrets_manager' ? awsRules : null)
     const vaults = createVaultService(db)
     const remoteWrites = createRemoteWriteService({ db, providers, logger })
     const reconciler = startReconciler(remoteWrites, logger)
@@ -195,6 +207,12 @@ export async function createDeps(
         defaultProvider: config.defaultProvider
       }),
       remoteWrites,
+      importPreviews: createRemoteImportPreviewer({
+        db,
+        findLister: (id) => backends[id]?.references ?? null,
+        findRules
+      }),
+      remoteImports: createRemoteImportService({ db, findRules }),
       versions: createVersionService(db),
       environments: createEnvironmentService({ db, companyKeys, strictMode: config.strictMode }),
       resolves: createResolveService({

@@ -2,6 +2,7 @@ import type { Db } from '@paperclip/db'
 import type { Logger } from '@paperclip/server'
 import type { SecretsDatabase } from './database.js'
 import { purgeNonces } from './nonce/nonce-store.js'
+import { purgePreviewLeases } from './remote-import/preview-lease-store.js'
 import { touchResolved } from './secret/secret-store.js'
 
 const purgeEveryMs = 30_000
@@ -15,11 +16,13 @@ export interface Housekeeping {
   stop(): Promise<void>
 }
 
-/** Starts purging spent nonces and writing last resolved times aside, in batches. */
+/** Starts purging spent nonces and leases, and writing last resolved times aside, in batches. */
 export function startHousekeeping(db: Db<SecretsDatabase>, logger: Logger): Housekeeping {
   let due = new Set<string>()
   let writing: Promise<void> | null = null
-  const purge = setInterval(() => void purgeNonces(db).catch(warn), purgeEveryMs)
+  const purge = setInterval(() => {
+    for (const purging of [purgeNonces(db), purgePreviewLeases(db)]) purging.catch(warn)
+  }, purgeEveryMs)
   purge.unref()
 
   function warn(error: unknown): void {

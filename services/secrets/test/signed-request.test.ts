@@ -342,18 +342,18 @@ t.test('no member that a schema does not name is taken, column names and __proto
     names.add(name)
   const vaults = `/companies/${companyId}/secret-provider-configs`
   const local = { provider: 'local_encrypted', displayName: 'mass' }
+  const remote = { provider: 'aws_secrets_manager', config: { region: 'eu-west-1' } }
   const { body: vault } = await app.send(operator(), 'POST', vaults, local)
+  const [imports, ofVault] = [`/companies/${companyId}/secrets/remote-import`, { providerConfigId: vault.id }]
   const bodies: Record<string, [Sender, string, Record<string, unknown>]> = {
     createSecret: [operator(), `/companies/${companyId}/secrets`, { name: 'mass', value: 'v' }],
     rotateSecret: [operator(), `/secrets/${secretId}/rotate`, { value: 'v' }],
     updateSecret: [operator(), `/secrets/${secretId}`, { description: 'mass' }],
     createVault: [operator(), vaults, local],
     updateVault: [operator(), `/secret-provider-configs/${vault.id}`, { displayName: 'mass' }],
-    previewVaultDiscovery: [
-      operator(),
-      `${vaults}/discovery/preview`,
-      { provider: 'aws_secrets_manager', config: { region: 'eu-west-1' } }
-    ],
+    previewVaultDiscovery: [operator(), `${vaults}/discovery/preview`, remote],
+    previewRemoteImport: [operator(), `${imports}/preview`, ofVault],
+    commitRemoteImport: [operator(), imports, { ...ofVault, secrets: [{ externalRef: 'mass' }] }],
     putAgentEnvironment: [operator(), `/companies/${companyId}/agents/${agentId}/env`, { env: {} }],
     putProjectEnvironment: [operator(), `/companies/${companyId}/projects/${agentId}/env`, { env: {} }],
     resolveEnvironment: [

@@ -258,6 +258,17 @@ export const policies: Readonly<Record<string, Policy>> = {
   disableVault: { people: 'admin', call: ofNewVault },
   setDefaultVault: { people: 'admin', call: ofNewVault },
   checkVaultHealth: { people: 'admin', call: ofNewVault },
+  // Through a vault that is not there: nothing is looked at, and nothing linked.
+  previewRemoteImport: {
+    people: 'operator',
+    passes: [404],
+    call: ofCompanyWith({ providerConfigId: newId() })
+  },
+  commitRemoteImport: {
+    people: 'operator',
+    passes: [404],
+    call: ofCompanyWith({ providerConfigId: newId(), secrets: [{ externalRef: 'matrix' }] })
+  },
   getAgentEnvironment: { people: 'viewer', call: ofAgent },
   putAgentEnvironment: {
     people: 'operator',

@@ -1,8 +1,8 @@
-import type { ProblemCode } from '@paperclip/contracts'
 import type { Db } from '@paperclip/db'
 import { AppError, createBatcher } from '@paperclip/server'
 import type { SecretsDatabase } from '../../database.js'
 import type { ExternalReference, ReferencePlace } from '../provider.js'
+import type { ReferenceProblem } from '../reference-rules.js'
 import { isAllowedExternalName } from './aws-external-prefix.js'
 import { managedRootOf } from './aws-naming.js'
 import type { AwsRegion } from './aws-partition.js'
@@ -16,12 +16,6 @@ import {
 } from './aws-reference-name.js'
 import type { AwsSettings } from './aws-settings.js'
 import { findManagedNames } from './managed-names-store.js'
-
-/** Why a reference is refused. */
-export type ReferenceProblem = Extract<
-  ProblemCode,
-  'external_ref_invalid' | 'external_ref_managed' | 'external_ref_not_allowed'
->
 
 /** Keeps references of somebody else's away from what is managed here, and from other companies' (T27, T34). */
 export interface ReferenceGuard {
