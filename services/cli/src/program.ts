@@ -28,6 +28,7 @@ import { addSecretsCreate } from './commands/secrets-create.js'
 import { addSecretsDelete } from './commands/secrets-delete.js'
 import { addSecretsDestroyVersion } from './commands/secrets-destroy-version.js'
 import { addSecretsDisableVersion } from './commands/secrets-disable-version.js'
+import { addSecretsDoctor } from './commands/secrets-doctor.js'
 import { addSecretsEnableVersion } from './commands/secrets-enable-version.js'
 import { addSecretsLink } from './commands/secrets-link.js'
 import { addSecretsList } from './commands/secrets-list.js'
@@ -73,7 +74,8 @@ const groups: readonly [name: string, summary: string, commands: readonly AddCom
       addSecretsDestroyVersion,
       addSecretsUsage,
       addSecretsAccessEvents,
-      addSecretsProviders
+      addSecretsProviders,
+      addSecretsDoctor
     ]
   ],
   [

@@ -219,7 +219,7 @@ t.test('help has an example for every command, on stdout, exit 0; a bare group i
     'onboard,run,doctor',
     'company list,company create,project list,project create,activity list,env get,env set',
     'agent list,agent create,agent run,agent keys,agent create-key,agent revoke-key',
-    'secrets list,secrets create,secrets rotate,secrets delete,secrets versions,secrets usage,secrets access-events'
+    'secrets list,secrets create,secrets rotate,secrets delete,secrets versions,secrets usage,secrets access-events,secrets doctor'
   ].flatMap((line) => line.split(','))
   for (const command of commands) {
     const { code, stdout, stderr } = await runCli([...command.split(' '), '--help'])

@@ -1,9 +1,8 @@
 import type { Command } from 'commander'
-import { exitCodes, MisuseError } from '../cli-error.js'
+import { MisuseError } from '../cli-error.js'
 import type { CliIo } from '../cli-io.js'
-import { type CheckResult, worstOf } from '../doctor/doctor-check.js'
+import { reportChecks } from '../doctor/print-checks.js'
 import { repairInstance, runChecks } from '../doctor/run-doctor.js'
-import { printJson, printRows } from '../print.js'
 import { confirmOrFail } from '../prompt.js'
 
 interface Flags {
@@ -32,22 +31,6 @@ export function addDoctor(parent: Command, io: CliIo): void {
         await confirmOrFail(io, 'Make what is missing? Nothing that exists is replaced.')
       }
       if (flags.repair) await repairInstance(io)
-      const checks = await runChecks(io)
-      const status = worstOf(checks)
-      if (flags.json) printJson(io, { status, checks })
-      else printChecks(io, checks)
-      io.exitCode = status === 'fail' ? exitCodes.failed : exitCodes.ok
+      reportChecks(io, { json: flags.json ?? false, checks: await runChecks(io) })
     })
-}
-
-function printChecks(io: CliIo, checks: readonly CheckResult[]): void {
-  printRows(io, {
-    json: false,
-    rows: checks,
-    columns: [
-      ['status', ({ status }) => status],
-      ['check', ({ id }) => id],
-      ['message', ({ message, repair }) => (repair === null ? message : `${message}; ${repair}`)]
-    ]
-  })
 }
