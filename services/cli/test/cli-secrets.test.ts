@@ -126,6 +126,22 @@ t.test('delete says that a secret is in use, and what to do', async (t) => {
   t.same(gateway.violations, [])
 })
 
+t.test('delete says in words what became of a value that lay elsewhere', async (t) => {
+  const words = {
+    none: /is deleted\n/,
+    scheduled: /recovery window/,
+    pending: /not delete the value yet/,
+    kept: /left alone/
+  }
+  for (const [remote, stderr] of Object.entries(words)) {
+    const deleteSecret = () => ({ body: { ok: true, remote } })
+    const gateway = await fakeGateway(t, { ...basics, deleteSecret })
+    const result = await runCli(['secrets', 'delete', key, '--yes'], { origin: gateway.origin })
+    t.match(result, { code: 0, stdout: '', stderr })
+    t.same(gateway.violations, [])
+  }
+})
+
 t.test('update sends what was named and nothing else, and asks for something to change', async (t) => {
   const gateway = await fakeGateway(t, { ...basics, updateSecret: () => ({ body: anthropic }) })
   const update = (...flags: string[]) =>

@@ -1,4 +1,4 @@
-import { deleteSecret } from '@paperclip/contracts'
+import { type DeletedSecret, deleteSecret } from '@paperclip/contracts'
 import type { Command } from 'commander'
 import { withApi } from '../api-session.js'
 import { type CliIo, note } from '../cli-io.js'
@@ -12,6 +12,14 @@ interface Flags extends CompanyFlags {
   readonly yes?: true
 }
 
+/** What became of values that lay at a provider, as a sentence goes on; nothing when they lay here. */
+const remoteWords: Record<DeletedSecret['remote'], string> = {
+  none: '',
+  scheduled: '; its provider forgets the value when the recovery window ends',
+  pending: '; its provider could not delete the value yet, and is asked again until it has',
+  kept: '; what lies at its provider, or in a disabled vault, was left alone'
+}
+
 /** `secrets delete`. */
 export function addSecretsDelete(parent: Command, io: CliIo): void {
   withCompanyFlags(parent.command('delete').description('delete a secret and all its versions'))
@@ -20,7 +28,7 @@ export function addSecretsDelete(parent: Command, io: CliIo): void {
     .option('--yes', 'do not ask (nothing is asked without a terminal)')
     .addHelpText(
       'after',
-      '\nThe record of who read it stays.\n\nExample:\n  $ paperclipai secrets delete old-token --yes'
+      '\nThe record of who read it stays. A value of ours at a provider is deleted there too, unless its vault is disabled.\n\nExample:\n  $ paperclipai secrets delete old-token --yes'
     )
     .action(async (secret: string, flags: Flags) => {
       await withApi(io, flags, async (client) => {
@@ -29,7 +37,7 @@ export function addSecretsDelete(parent: Command, io: CliIo): void {
         const query = flags.force ? { query: { force: true } } : {}
         const result = await client.call(deleteSecret, { params: { id }, ...query })
         if (flags.json) printJson(io, result)
-        else note(io, `${secret} is deleted`)
+        else note(io, `${secret} is deleted${remoteWords[result.remote]}`)
       })
     })
 }
