@@ -233,10 +233,16 @@ export const updateSecret = defineRoute({
   ]
 })
 
+/**
+ * What became of the values of a deleted secret where they lay elsewhere. `none`: they lay here, and are gone.
+ * `scheduled`: the provider forgets them after its recovery window. `pending`: it could not be told yet, and is asked
+ * until it takes it. `kept`: left alone, as an external reference is, and whatever lies in a disabled vault.
+ */
 export const DeletedSecret = Type.Object(
   { ok: Type.Literal(true), remote: Type.Enum(['none', 'scheduled', 'pending', 'kept']) },
   { additionalProperties: false }
 )
+export type DeletedSecret = Static<typeof DeletedSecret>
 export const deleteSecret = defineRoute({
   operationId: 'deleteSecret',
   callsProvider: true,

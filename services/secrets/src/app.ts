@@ -63,6 +63,7 @@ export async function buildApp(deps: Deps): Promise<Server> {
     version: serviceVersion,
     strictMode: config.strictMode,
     warnings: deps.warnings,
+    findWarning: deps.remoteDeletions.findWarning,
     pingDatabase: ping,
     masterKeyId: deps.masterKeys.active.id,
     defaultProvider: deps.providers.find(config.defaultProvider)

@@ -36,6 +36,14 @@ import { createProviderService, type ProviderService } from './provider/provider
 import type { FindReferenceRules } from './provider/reference-rules.js'
 import type { VaultBackends } from './provider/vault-backend.js'
 import {
+  createRemoteDeletionService,
+  type RemoteDeletionService
+} from './remote-deletion/remote-deletion-service.js'
+import {
+  type RemoteDeletionWorker,
+  startRemoteDeletionWorker
+} from './remote-deletion/remote-deletion-worker.js'
+import {
   createRemoteImportPreviewer,
   type RemoteImportPreviewer
 } from './remote-import/remote-import-preview.js'
@@ -74,6 +82,8 @@ export interface Deps {
   readonly resolves: ResolveService
   readonly reveals: RevealService
   readonly outbox: OutboxService
+  readonly remoteDeletions: RemoteDeletionService
+  readonly remoteDeletionWorker: RemoteDeletionWorker
   readonly warnings: readonly string[]
   close(): Promise<void>
 }
@@ -186,6 +196,9 @@ export async function createDeps(
     const recorder = createResolveRecorder(hotDatabase.pool, (error) =>
       logger.warn({ code: codeOf(error) }, 'an access could not be recorded')
     )
+    const remoteDeletions = createRemoteDeletionService({ db, providers, logger })
+    const cursors = createCursorCodec(createSecretKey(await getCursorKey(db)))
+    const remoteDeletionWorker = startRemoteDeletionWorker(remoteDeletions, logger)
     return {
       config,
       logger,
@@ -193,7 +206,7 @@ export async function createDeps(
       keyring,
       tls,
       nonces: createNonceMemory({ entriesMax: noncesMax }),
-      cursors: createCursorCodec(createSecretKey(await getCursorKey(db))),
+      cursors,
       masterKeys,
       providers,
       providerService: createProviderService({ db, providers, backends }),
@@ -204,6 +217,7 @@ export async function createDeps(
         providers,
         companyKeys,
         remoteWrites,
+        remoteDeletions,
         defaultProvider: config.defaultProvider
       }),
       remoteWrites,
@@ -224,10 +238,16 @@ export async function createDeps(
         onIntegrityFailure
       }),
       reveals: createRevealService({ db, pool: hotDatabase.pool, providers, onResolved, onIntegrityFailure }),
-      outbox: createOutboxService(db),
+      outbox: createOutboxService({
+        db,
+        remoteDeletions,
+        onRemoteDeletions: remoteDeletionWorker.kick
+      }),
+      remoteDeletions,
+      remoteDeletionWorker,
       warnings,
       async close() {
-        await Promise.all([housekeeping.stop(), clock.stop(), reconciler.stop()])
+        await Promise.all([housekeeping.stop(), clock.stop(), reconciler.stop(), remoteDeletionWorker.stop()])
         await awsClients.close()
         await Promise.all([database.close(), hotDatabase.close()])
       }

@@ -7,6 +7,8 @@ interface Deps {
   version: string
   strictMode: boolean
   warnings: readonly string[]
+  /** Says what has become worth a warning since the start, if anything has. */
+  findWarning: () => Promise<string | undefined>
   /** Resolves when the database answers. */
   pingDatabase: () => Promise<void>
   masterKeyId: string
@@ -28,11 +30,13 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Deps> = async (app, deps) =
               message: 'The default provider cannot be used yet.'
             }
           : await stateOf(() => defaultProvider.checkHealth(), 'provider_failed')
+      // Without a database there is nothing to say about its rows, and its own state says enough.
+      const warning = await deps.findWarning().catch(() => undefined)
       return {
         status: worstOf([database.status, provider.status]),
         version: deps.version,
         strictMode: deps.strictMode,
-        warnings: [...deps.warnings],
+        warnings: warning === undefined ? [...deps.warnings] : [...deps.warnings, warning],
         components: {
           database,
           masterKey: { status: 'ok' as const, message: `master key ${deps.masterKeyId} wraps company keys` },

@@ -130,7 +130,10 @@ export async function claimDue(
   return rows[0]
 }
 
-/** Takes one of some rows that nobody has attempted yet, due or not; otherwise as {@link claimDue}. */
+/**
+ * Takes one of some rows that nobody has attempted yet, due or not, but for those that are held back; otherwise as
+ * {@link claimDue}.
+ */
 export async function claimFirstAttempt(
   db: Db<SecretsDatabase>,
   { ids, leaseSeconds }: { ids: readonly string[]; leaseSeconds: number }
@@ -141,6 +144,7 @@ export async function claimFirstAttempt(
     where id = (
       select id from remote_deletions
       where id = any(${uuidArray(ids)}::uuid[]) and done_at is null and attempts = 0
+        and next_attempt_at < 'infinity'
       order by id limit 1 for update skip locked
     )
     returning ${claimedColumns}`.execute(db)
@@ -168,14 +172,6 @@ export async function markFailed(
     update remote_deletions
     set last_code = ${code}, next_attempt_at = now() + make_interval(secs => ${retryInSeconds})
     where id = ${id} and attempts = ${attempts} and done_at is null`.execute(db)
-}
-
-/** How many of some rows are not done. */
-export async function countOpen(db: Db<SecretsDatabase>, ids: readonly string[]): Promise<number> {
-  const { rows } = await sql<{ count: number }>`
-    select count(*) as count from remote_deletions
-    where id = any(${uuidArray(ids)}::uuid[]) and done_at is null`.execute(db)
-  return rows[0]?.count ?? 0
 }
 
 /** Deletions that take longer than they should. */

@@ -1,5 +1,6 @@
 import {
   type CreateSecret,
+  type DeletedSecret,
   newId,
   type RotatedSecret,
   type RotateSecret,
@@ -13,7 +14,8 @@ import type { Caller } from '../auth/caller.js'
 import type { SecretsDatabase } from '../database.js'
 import type { CompanyKeyring } from '../keyring/company-keyring.js'
 import { refuseShredded } from '../keyring/shredded.js'
-import type { ProviderRegistry, SecretProvider } from '../provider/provider.js'
+import { isSealedHere, type ProviderRegistry, type SecretProvider } from '../provider/provider.js'
+import type { RemoteDeletionService } from '../remote-deletion/remote-deletion-service.js'
 import type { RemoteWriteService } from '../remote-write/remote-write-service.js'
 import { chooseVault, holdChosenVault } from '../vault/chosen-vault.js'
 import { isVaultDisabled } from '../vault/vault-store.js'
@@ -48,11 +50,12 @@ interface SecretServiceDeps {
   providers: ProviderRegistry
   companyKeys: CompanyKeyring
   remoteWrites: RemoteWriteService
+  remoteDeletions: Pick<RemoteDeletionService, 'enqueueSecrets' | 'attempt'>
   defaultProvider: 'local_encrypted' | 'aws_secrets_manager' | 'gcp_secret_manager' | 'vault'
 }
 
 /** What became of the value at a remote provider when its secret was deleted. */
-export type RemoteOutcome = 'none' | 'kept'
+export type RemoteOutcome = DeletedSecret['remote']
 
 /** The rules of creating, changing, rotating and deleting secrets. */
 export interface SecretService {
@@ -62,12 +65,13 @@ export interface SecretService {
   /** Changes what no value depends on; what repeats the present state is not recorded as a change. */
   update(caller: Caller, id: string, input: UpdateSecret): Promise<SecretView>
   rotate(caller: Caller, id: string, input: RotateSecret): Promise<RotatedSecret>
+  /** Once it is deleted here, no failure of the provider fails the call: the outbox goes on. */
   delete(caller: Caller, id: string, options: { force: boolean }): Promise<RemoteOutcome>
 }
 
 /** Makes the service over its database and providers. */
 export function createSecretService(deps: SecretServiceDeps): SecretService {
-  const { db, providers, defaultProvider } = deps
+  const { db, providers, remoteDeletions, defaultProvider } = deps
   return {
     get: (caller, id, options) => getSecretOf(db, caller, id, options),
 
@@ -175,12 +179,21 @@ export function createSecretService(deps: SecretServiceDeps): SecretService {
     },
 
     async delete(caller, id, { force }) {
-      return changing(db, caller, async (tx) => {
+      const { ids, remote } = await changing(db, caller, async (tx) => {
         const deleted = await deleteLocked(tx, caller, await lockForChange(tx, caller, id), { force })
-        const vault = { companyId: deleted.company_id, id: deleted.provider_config_id }
-        const isKept = deleted.managed_mode === 'external_reference' || (await isVaultDisabled(tx, vault))
-        return isKept ? 'kept' : 'none'
+        const { company_id: companyId, provider_config_id: vaultId } = deleted
+        const { ids, leftAlone } = await remoteDeletions.enqueueSecrets(tx, {
+          companyId,
+          secretIds: [id],
+          firstAttempt: 'caller'
+        })
+        const isKept =
+          leftAlone > 0 ||
+          deleted.managed_mode === 'external_reference' ||
+          (isSealedHere(deleted) && (await isVaultDisabled(tx, { companyId, id: vaultId })))
+        return { ids, remote: isKept ? ('kept' as const) : ('none' as const) }
       })
+      return ids.length > 0 ? remoteDeletions.attempt(ids) : remote
     }
   }
 }

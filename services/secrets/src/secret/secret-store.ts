@@ -182,14 +182,19 @@ export function markSecretDeleted(
     .executeTakeFirstOrThrow()
 }
 
-/** Marks all secrets of a company as deleted: hidden, their history kept for the instance's admins. */
-export async function deleteSecretsOf(tx: Tx<SecretsDatabase>, companyId: string): Promise<void> {
-  await tx
+/**
+ * Marks all secrets of a company as deleted: hidden, their history kept for the instance's admins. Gives the ids of
+ * those that were not, which stay locked.
+ */
+export async function deleteSecretsOf(tx: Tx<SecretsDatabase>, companyId: string): Promise<string[]> {
+  const rows = await tx
     .updateTable('company_secrets')
     .set({ status: 'deleted', deleted_at: sql`now()`, updated_at: sql`now()` })
     .where('company_id', '=', companyId)
     .where('deleted_at', 'is', null)
+    .returning('id')
     .execute()
+  return rows.map(({ id }) => id)
 }
 
 /** How many environments refer to a secret. Served by `company_secret_bindings_of_secret`. */
