@@ -169,12 +169,18 @@ function isFullName(externalRef: string): boolean {
   return externalRef.includes(':')
 }
 
+/** What cannot be read as a full name of the provider's is noted all the same, and fails at the provider. */
 function nameIn(
   providers: ProviderRegistry,
   { provider, externalRef }: Pick<RemoteDeletion, 'provider' | 'externalRef'>
 ): string {
   const storage = providers.find(provider)?.storage
-  return storage?.kind === 'remote' ? storage.nameIn(externalRef) : externalRef
+  try {
+    return storage?.kind === 'remote' ? storage.nameIn(externalRef) : externalRef
+  } catch (error) {
+    if (error instanceof AppError) return externalRef
+    throw error
+  }
 }
 
 function codeOf(error: unknown): string {
