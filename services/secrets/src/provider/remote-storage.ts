@@ -57,7 +57,10 @@ export interface RemoteStorage {
       readonly deadlineMs: number
     }
   ): Promise<void>
-  /** Whether a version exists, by name or full name, without looking at its value; gives the full name. */
+  /**
+   * Whether a version exists, by name or full name, without looking at its value; gives the full name. One of a secret
+   * that is marked for deletion is of no use: null. Whatever else forbids an answer (a key that is disabled) rejects.
+   */
   find(
     version: RemoteVersion & { readonly externalRef: string; readonly deadlineMs: number }
   ): Promise<{ readonly externalRef: string } | null>

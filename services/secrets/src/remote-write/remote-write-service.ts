@@ -66,9 +66,7 @@ export function createRemoteWriteService({ db, providers, logger }: RemoteWriteD
     if (write === undefined) return false
     const storage = providers.find(write.provider)?.storage
     if (storage?.kind !== 'remote') throw new AppError('provider_unsupported')
-    const found = await storage
-      .find({ ...write, deadlineMs: reconcileMsMax })
-      .catch((error: unknown) => absentIfMarked(error))
+    const found = await storage.find({ ...write, deadlineMs: reconcileMsMax })
     if (found === null) await settled((tx) => giveUpWrite(tx, write))
     else {
       const outcome = {
@@ -126,12 +124,6 @@ export function createRemoteWriteService({ db, providers, logger }: RemoteWriteD
       return count
     }
   }
-}
-
-/** A secret that is marked for deletion keeps its versions to itself: whatever was written there is of no use. */
-function absentIfMarked(error: unknown): null {
-  if (error instanceof ProviderError && error.code === 'provider_rejected') return null
-  throw error
 }
 
 function recorder(write: PendingWrite, author: ActivityAuthor, reconciled: boolean) {

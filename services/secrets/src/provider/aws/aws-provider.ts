@@ -3,6 +3,7 @@ import type { AwsClients } from './aws-clients.js'
 import { healthProbeNameOf } from './aws-naming.js'
 import { placeOf } from './aws-place.js'
 import { asProblem } from './aws-problem.js'
+import { isInvalidRequest } from './aws-read-value.js'
 import { createAwsReader } from './aws-reader.js'
 import type { AwsSettings } from './aws-settings.js'
 import { createAwsStorage } from './aws-storage.js'
@@ -38,7 +39,12 @@ export function createAwsProvider({ settings, clients, guard, nowMs }: AwsProvid
         const place = placeOf(settings, null)
         const secretId = healthProbeNameOf(place)
         const { values } = clients.of(place.region)
-        await asProblem(values.findVersion({ secretId, deadlineMs: healthDeadlineMs }))
+        await asProblem(
+          values.findVersion({ secretId, deadlineMs: healthDeadlineMs }).catch((error: unknown) => {
+            // Somebody's own that is about to be deleted: the way there is open.
+            if (!isInvalidRequest(error)) throw error
+          })
+        )
       },
       { keptMs: findingKeptMs, nowMs }
     )

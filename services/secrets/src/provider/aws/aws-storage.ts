@@ -4,6 +4,7 @@ import { remoteNameOf, tagsOf } from './aws-naming.js'
 import type { AwsRegion } from './aws-partition.js'
 import { placeOf } from './aws-place.js'
 import { asProblem } from './aws-problem.js'
+import { isInvalidRequest } from './aws-read-value.js'
 import { isArnOfName, leadsTo, parseAwsReference, shortestNameOf } from './aws-reference-name.js'
 import type { AwsPlace, AwsSettings } from './aws-settings.js'
 import type { AwsValues } from './aws-values.js'
@@ -74,7 +75,9 @@ export function createAwsStorage({
       const values = isArn
         ? valuesOfArn(externalRef)
         : valuesIn(placeOf(settings, vault?.config ?? null).region)
-      const found = await asProblem(values.findVersion({ secretId: externalRef, versionId, deadlineMs }))
+      const found = await asProblem(
+        values.findVersion({ secretId: externalRef, versionId, deadlineMs }).catch(nullIfMarked)
+      )
       return found === null ? null : { externalRef: found.arn }
     },
     async delete({ externalRef, deadlineMs }) {
@@ -89,6 +92,12 @@ export function createAwsStorage({
       return valuesIn(region).findDeletionDate({ secretId: name, deadlineMs })
     }
   }
+}
+
+/** The state of a secret comes before its versions: AWS shows none of one that is marked for deletion. */
+function nullIfMarked(error: unknown): null {
+  if (isInvalidRequest(error)) return null
+  throw error
 }
 
 /** Deleting by anything less than a whole ARN could hit another secret. */
