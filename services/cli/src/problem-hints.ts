@@ -31,6 +31,10 @@ export const problemHints: Partial<Record<ClientErrorCode, string>> = {
   version_conflict: 'look at `paperclipai secrets versions` and try again',
   in_use: 'see `paperclipai secrets usage`; --force deletes it all the same',
   value_placeholder: 'this is what replies show instead of a value; give the value itself',
+  preview_in_progress: 'wait until the other one has ended, or search for something else',
+  provider_access_denied:
+    'look at the policy of the deployment’s role; `paperclipai vault health` says what is missing',
+  provider_throttled: 'wait a little, and narrow the search with --query',
   secrets_unavailable: 'look at the log of the secrets service, or run `paperclipai doctor`',
   database_unavailable: 'look at the database, or run `paperclipai doctor`',
   audit_unavailable: 'no value leaves while it cannot be recorded; run `paperclipai doctor`',

@@ -15,6 +15,8 @@ import { addCompanyList } from './commands/company-list.js'
 import { addDoctor } from './commands/doctor.js'
 import { addEnvGet } from './commands/env-get.js'
 import { addEnvSet } from './commands/env-set.js'
+import { addImportCommit } from './commands/import-commit.js'
+import { addImportPreview } from './commands/import-preview.js'
 import { addInternalKeyCreate } from './commands/internal-key-create.js'
 import { addInternalKeyList } from './commands/internal-key-list.js'
 import { addInternalKeyRevoke } from './commands/internal-key-revoke.js'
@@ -83,6 +85,7 @@ const groups: readonly [name: string, summary: string, commands: readonly AddCom
     'named places where values may lie',
     [addVaultList, addVaultCreate, addVaultUpdate, addVaultDefault, addVaultDisable, addVaultHealth]
   ],
+  ['import', 'linking secrets that lie at AWS already', [addImportPreview, addImportCommit]],
   ['env', 'environment variables of an agent or project', [addEnvGet, addEnvSet]],
   ['activity', 'what was changed, by whom', [addActivityList]],
   [
