@@ -14,6 +14,7 @@ import type { Route } from './route.js'
 import * as run from './run.js'
 import * as runtime from './runtime.js'
 import * as secret from './secret.js'
+import * as secretCatalog from './secret-catalog.js'
 import * as secretProvider from './secret-provider.js'
 import * as secretUsage from './secret-usage.js'
 import * as secretVersion from './secret-version.js'
@@ -38,7 +39,7 @@ const nouns: readonly (readonly [title: string, contracts: object])[] = [
   ['Projects', project],
   ['Agents and their keys', agent],
   ['Runs', run],
-  ['Secrets', { ...secret, ...secretVersion, ...secretUsage }],
+  ['Secrets', { ...secret, ...secretCatalog, ...secretVersion, ...secretUsage }],
   ['Providers', secretProvider],
   ['Provider vaults', vault],
   ['Remote import', remoteImport],

@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 import { CompanyParams, IdParams, mapOf, NullableTime, NullableUuid, Time } from './common.js'
 import { Uuid } from './ids.js'
 import { limits } from './limits.js'
-import { PageQuery, pageOf, pageQuery } from './paging.js'
+import { pageOf, pageQuery } from './paging.js'
 import { defineRoute } from './route.js'
 
 export const providerIds = ['local_encrypted', 'aws_secrets_manager', 'gcp_secret_manager', 'vault'] as const
@@ -127,26 +127,6 @@ export const listSecrets = defineRoute({
   owner: 'secrets',
   auth: { actors: ['board'], role: 'viewer' },
   schema: { params: CompanyParams, querystring: SecretQuery, response: { 200: pageOf(SecretView) } },
-  problems: ['company_forbidden', 'invalid_cursor']
-})
-
-export const SecretCatalogEntry = Type.Object(
-  {
-    id: Uuid,
-    name: Type.String({ maxLength: limits.nameCharsMax }),
-    key: Type.String({ maxLength: limits.keyCharsMax }),
-    status: SecretStatus
-  },
-  { additionalProperties: false }
-)
-export const listSecretCatalog = defineRoute({
-  operationId: 'listSecretCatalog',
-  summary: 'Lists names and keys, for pickers; an agent sees only what is bound to it.',
-  method: 'GET',
-  path: '/companies/:companyId/secrets/catalog',
-  owner: 'secrets',
-  auth: { actors: ['board', 'agent_key', 'run'], role: 'viewer' },
-  schema: { params: CompanyParams, querystring: PageQuery, response: { 200: pageOf(SecretCatalogEntry) } },
   problems: ['company_forbidden', 'invalid_cursor']
 })
 
