@@ -20,7 +20,7 @@ export {
 } from '@paperclip/signing'
 export { ClientError, type ClientErrorCode } from './client-error.js'
 export type { ContractArguments, ContractCaller, ContractInput } from './contract-call.js'
-export type { Reply } from './exchange.js'
+export type { Reply, ReplyParts } from './exchange.js'
 export { createGatewayClient, type GatewayClient, type GatewayClientOptions } from './gateway-client.js'
 export {
   createInternalTransport,

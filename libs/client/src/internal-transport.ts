@@ -1,7 +1,7 @@
 import { type ActorContext, limits } from '@paperclip/contracts'
 import { encodeActor, newNonce, type SigningKey, signRequest } from '@paperclip/signing'
 import { openPool, parseOrigin } from './connection-pool.js'
-import { exchange, type Reply } from './exchange.js'
+import { exchange, type Reply, type ReplyParts } from './exchange.js'
 import { holdPool, type TlsSource } from './pool-holder.js'
 import { TransportError } from './transport-error.js'
 
@@ -56,6 +56,8 @@ export interface InternalRequest {
   readonly deadlineMs: number
   /** Whether sending it twice does no harm; true for GET when absent. */
   readonly idempotent?: boolean
+  /** Takes a reply that comes in parts; without this every reply is read whole. */
+  readonly parts?: ReplyParts
 }
 
 /** Signed requests to one origin over kept connections. */
@@ -115,7 +117,7 @@ export function createInternalTransport(options: InternalTransportOptions): Inte
     ]
     if (contentType !== undefined) headers.push('content-type', contentType)
     const raw = { method, path: path + query, headers, body: contentType === undefined ? null : body }
-    return exchange(pools.current(), raw, { deadlineMs, replyBytesMax })
+    return exchange(pools.current(), raw, { deadlineMs, replyBytesMax }, request.parts)
   }
 
   async function sendTwiceIfNeeded(request: InternalRequest): Promise<Reply> {

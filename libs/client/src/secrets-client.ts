@@ -1,11 +1,17 @@
-import { type ActorContext, type CallOutput, newId, type Route } from '@paperclip/contracts'
+import {
+  type ActorContext,
+  type CallOutput,
+  newId,
+  providerHandlerMsMax,
+  type Route
+} from '@paperclip/contracts'
 import { type ContractArguments, type ContractCaller, toHttpCall } from './contract-call.js'
 import { createInternalTransport, type KeySource } from './internal-transport.js'
 import type { TlsSource } from './pool-holder.js'
 import { readReply, transportFailure } from './read-reply.js'
 
-/** Long enough for a resolve that waits for an external provider. */
-const deadlineMsDefault = 15_000
+/** As long as the service itself may take where a provider is waited for, so that its own answer comes first. */
+const deadlineMsDefault = providerHandlerMsMax
 
 /** A service needs few connections beside the gateway's own. */
 const connectionsMaxDefault = 16

@@ -88,9 +88,11 @@ export const revealRunSecret = defineRoute({
     'integrity_failure',
     'company_shredded',
     'master_key_unavailable',
-    'audit_unavailable'
+    'audit_unavailable',
+    'overloaded'
   ],
-  noStore: true
+  noStore: true,
+  callsProvider: true
 })
 
 export const ResolvedEnvironment = Type.Object(
@@ -191,7 +193,8 @@ export type ResolveItem = Static<typeof ResolveItem>
 
 /**
  * Resolves several runs' environments for the gateway in one signed request. The reply is framed
- * ({@link resolveFramesMediaType}), one frame an item in order, so that a reply passes through unparsed.
+ * ({@link resolveFramesMediaType}), so that what is in it passes through unparsed. It comes as a whole, or, when
+ * some item must wait for a provider, in parts: those items are announced, and follow one by one.
  */
 export const resolveBatch = defineRoute({
   operationId: 'resolveBatch',
@@ -213,5 +216,18 @@ export const resolveBatch = defineRoute({
   selfTimed: true
 })
 
-/** Each frame: `<status> <body bytes>\n<body>`; a status other than 200 carries a problem document. */
+/**
+ * Each frame: `<resolve id> <status> <body bytes>\n<body>\n`. The body is one line of JSON; with a status other than
+ * 200, a problem document. Ids, lengths and line ends must all agree, so that no fault of the way can give one item
+ * what belongs to another one.
+ *
+ * A frame of status {@link resolvePendingStatus} has no bytes and announces that the item's own frame comes later in
+ * the same reply. Once every item has a frame or such an announcement, nothing else is waited for but providers.
+ */
 export const resolveFramesMediaType = 'application/vnd.paperclip.resolve-frames'
+
+/** See {@link resolveFramesMediaType}. */
+export const resolvePendingStatus = 102
+
+/** How long a value may be waited for that lies at a provider, all attempts included, in milliseconds. */
+export const providerReadMsMax = 20_000

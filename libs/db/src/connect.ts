@@ -4,6 +4,7 @@ import { columnTypes } from './column-types.js'
 import { parseDatabaseUrl } from './database-url.js'
 import { guardedPool } from './guarded-pool.js'
 import { assertName, startupOptions } from './startup-options.js'
+import { keepWarm } from './warm-pool.js'
 
 /** Anything statements can be sent through: the pool or a transaction. */
 export type Db<DB> = Kysely<DB>
@@ -34,6 +35,13 @@ export interface ConnectOptions {
   readonly queryTimeoutMs: number
   /** Told of connections lost while idle. They are replaced by themselves: this is for the log only. */
   readonly onError: (error: Error) => void
+  /**
+   * Connections that stay, however long nothing is asked: made at the first {@link Database.warm}, and anew when one
+   * is lost or has lived long enough. For a pool whose `connectionTimeoutMs` is shorter than connecting may take.
+   */
+  readonly poolMin?: number
+  /** A connection beyond `poolMin` that nobody has used for this long is closed; 30 s when absent. */
+  readonly idleTimeoutMs?: number
   /** Further server settings of these connections, such as `{ jit: 'off' }`. */
   readonly settings?: Readonly<Record<string, string>>
 }
@@ -43,13 +51,15 @@ export interface Database<DB> {
   readonly db: Kysely<DB>
   /** The driver's pool, for named statements. Release with `release(mustDestroyClient(error))`. */
   readonly pool: pg.Pool
+  /** Makes the connections that are to stay. Never rejects: what cannot be made now is made when it is needed. */
+  warm(): Promise<void>
   /** Waits for connections in use to come back, then closes all. May be called more than once. */
   close(): Promise<void>
 }
 
 const keepAliveInitialDelayMs = 10_000
 // Long enough to ride out pauses, short enough that a burst's connections do not stay for good.
-const idleTimeoutMs = 30_000
+const idleTimeoutMsDefault = 30_000
 // A bounded life moves connections to a new primary or address without a restart.
 const lifetimeSecondsMax = 1_800
 
@@ -60,6 +70,8 @@ const lifetimeSecondsMax = 1_800
  * and `numeric` as text. Throws `InvalidDatabaseUrlError`, and `TypeError` for a malformed name or limit.
  */
 export function connect<DB>(options: ConnectOptions): Database<DB> {
+  const { poolMin = 0 } = options
+  if (poolMin !== 0) positive(poolMin)
   const pool = new pg.Pool({
     connectionString: parseDatabaseUrl(options.url).url,
     application_name: options.applicationName,
@@ -76,7 +88,8 @@ export function connect<DB>(options: ConnectOptions): Database<DB> {
     max: positive(options.poolMax),
     connectionTimeoutMillis: positive(options.connectionTimeoutMs),
     query_timeout: positive(options.queryTimeoutMs),
-    idleTimeoutMillis: idleTimeoutMs,
+    min: poolMin,
+    idleTimeoutMillis: positive(options.idleTimeoutMs ?? idleTimeoutMsDefault),
     maxLifetimeSeconds: lifetimeSecondsMax,
     keepAlive: true,
     keepAliveInitialDelayMillis: keepAliveInitialDelayMs,
@@ -87,10 +100,12 @@ export function connect<DB>(options: ConnectOptions): Database<DB> {
   // although its query already rejects: that rejection is the report, so this listener is silent.
   pool.on('connect', (client) => client.on('error', () => {}))
   const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool: guardedPool(pool) }) })
+  const warm = keepWarm(pool, poolMin)
   let closing: Promise<void> | undefined
   return {
     db,
     pool,
+    warm,
     close() {
       closing ??= closeAll(db, pool)
       return closing

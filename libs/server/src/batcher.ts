@@ -1,8 +1,11 @@
 import { AppError } from './app-error.js'
 
 interface BatcherOptions<I, O> {
-  /** Runs one closed batch; gives one outcome an item, in order. A rejection fails the whole batch. */
-  run: (items: I[]) => Promise<readonly (O | Error)[]>
+  /**
+   * Runs one closed batch; gives one outcome an item, in order. A rejection fails the whole batch. An outcome that is
+   * a promise is waited for by its item alone: the batch has ended, and its place is free.
+   */
+  run: (items: I[]) => Promise<readonly (O | Promise<O> | Error)[]>
   itemsMax: number
   inFlightMax: number
   /** Items that may wait; one more is refused as `overloaded`. */
@@ -11,7 +14,7 @@ interface BatcherOptions<I, O> {
 
 interface Waiter<I, O> {
   item: I
-  resolve: (value: O) => void
+  resolve: (value: O | Promise<O>) => void
   reject: (error: unknown) => void
 }
 
@@ -58,7 +61,7 @@ export function createBatcher<I, O>({
       batch.forEach((waiter, index) => {
         const outcome = outcomes[index]
         if (outcome instanceof Error) waiter.reject(outcome)
-        else waiter.resolve(outcome as O)
+        else waiter.resolve(outcome as O | Promise<O>)
       })
     } catch (error) {
       for (const waiter of batch) waiter.reject(error)

@@ -4,7 +4,7 @@ import type { ServerOptions as HttpsOptions } from 'node:https'
 import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import underPressure from '@fastify/under-pressure'
-import { limits, problemOf, type RouteAuth } from '@paperclip/contracts'
+import { limits, problemOf, providerHandlerMsMax, type RouteAuth } from '@paperclip/contracts'
 import {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -62,7 +62,8 @@ const requestTimeoutMs = 10_000
 const headersTimeoutMs = 10_000
 /** Node looks for requests that are late this often; its own 30 s would let them be late by as much again. */
 const lateCheckIntervalMs = 1_000
-const connectionTimeoutMs = 30_000
+/** A connection may be silent for so long: longer than any handler, whose own limit must come first with an answer. */
+const connectionTimeoutMs = providerHandlerMsMax + 10_000
 /** Longer than any caller keeps an idle connection, so that the caller is the one to close it. */
 const keepAliveTimeoutMs = 72_000
 const paramCharsMax = 256

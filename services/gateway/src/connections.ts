@@ -17,6 +17,8 @@ export interface Databases {
 const poolMax = 16
 /** Each kind of look-up sends one statement at a time, and so does the counting of the shared limits. */
 const lookupPoolMax = 6
+/** The look-ups before a request give up soon, so the first one after a pause must not have to connect. */
+const lookupPoolMin = 2
 /** Sessions are read before requests, and no flood of sign-ins may take what the others work with. */
 const sessionPoolMax = 8
 /** A sign-in sends several statements, one after the other; a burst of them must queue for a moment. */
@@ -74,6 +76,7 @@ export async function openDatabases({
     ...lookupLimits,
     applicationName: 'paperclip gateway look-ups',
     poolMax: lookupPoolMax,
+    poolMin: lookupPoolMin,
     settings: lookupSettings
   })
   const session = connect<GatewayDatabase>({
@@ -96,6 +99,7 @@ export async function openDatabases({
       ...(databaseWaitMsMax === undefined ? {} : { waitMsMax: databaseWaitMsMax })
     })
     await expectSameClock(main.db)
+    await lookup.warm()
   } catch (error) {
     await close()
     throw error

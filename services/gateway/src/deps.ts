@@ -47,7 +47,7 @@ import { createSweeper, type Sweeper } from './sweeper.js'
 import { createUserService, type UserService } from './user/user-service.js'
 import { createForwardService, type ForwardService } from './vault/forward-service.js'
 import { openHopTls } from './vault/hop-tls.js'
-import { createResolveHop, type ResolveHop } from './vault/resolve-hop.js'
+import { createResolveHop, type ResolveHop, resolveConnectionsMax } from './vault/resolve-hop.js'
 import { createSecretsHop } from './vault/secrets-hop.js'
 
 /** Shown to board callers, and in the API document. */
@@ -116,7 +116,9 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
       throw error
     }
   )
-  const transport = createInternalTransport({ origin: config.secretsUrl, key, tls })
+  const toSecrets = { origin: config.secretsUrl, key, tls }
+  const transport = createInternalTransport(toSecrets)
+  const resolveTransport = createInternalTransport({ ...toSecrets, connectionsMax: resolveConnectionsMax })
   const hop = createSecretsHop(transport, () => key.current().id)
   const relay = createOutboxRelay({ db, deliver: outboxDelivery(hop), logger })
   const mutate = createMutate(db, relay)
@@ -180,7 +182,7 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
     health: createHealthService({ db, hop, config, version }),
     sessions: openSessions({ config, secrets, databases, mutate, relay, limits, logger }),
     forwarder: createForwardService({ db, mutate, hop, flush: () => relay.flush() }),
-    resolveHop: createResolveHop(hop),
+    resolveHop: createResolveHop(createSecretsHop(resolveTransport, () => key.current().id)),
     reloadKey: () => {
       key.reload()
       tls?.reload()
@@ -192,7 +194,7 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
       await Promise.all(background.map((part) => part.stop()))
       await lastUsed.flush()
       await boardKeysLastUsed.flush()
-      await transport.close()
+      await Promise.all([transport.close(), resolveTransport.close()])
       await databases.close()
     }
   }

@@ -5,7 +5,6 @@ import type { BoardActor } from '../src/auth/actor.js'
 import { loadConfig } from '../src/config.js'
 import { openDatabases } from '../src/connections.js'
 import { migrationsFolder } from '../src/deps.js'
-import { splitFrames } from '../src/vault/resolve-frames.js'
 import { labelTargets } from '../src/vault/usage.js'
 import { problem } from './fixtures/fake-secrets.js'
 import { makeAgent, openRun, testInstallation } from './fixtures/test-gateway.js'
@@ -260,22 +259,4 @@ t.test('a resolve takes no body, no board caller and no agent key, and fails clo
   t.ok(performance.now() - started < 1_000)
   await secrets.reopen()
   t.equal((await gateway.call('POST', path, { token })).status, 200)
-})
-
-t.test('a reply whose frames do not fit is given to nobody', (t) => {
-  const good = Buffer.from('200 2\n{}422 3\nabc')
-  t.same(
-    splitFrames(good, 2).map((frame) => [frame.status, frame.body.toString()]),
-    [
-      [200, '{}'],
-      [422, 'abc']
-    ]
-  )
-  const wrong = [
-    ['200 2\n{}', 2], ['200 2\n{}200 2\n{}', 1], ['200 3\n{}', 1], ['200 2\n{}x', 1], ['200 2 {}', 1], ['20 2\n{}', 1],
-    ['200 -1\n', 1], ['200 1e1\n{}', 1], ['100 2\n{}', 1], ['', 1], ['\n', 1], ['200 999999999\n', 1], [' 200 2\n{}', 1]
-  ] as const // biome-ignore format: a list reads better packed
-  for (const [text, count] of wrong)
-    t.throws(() => splitFrames(Buffer.from(text), count), RangeError, JSON.stringify(text))
-  t.end()
 })

@@ -27,7 +27,6 @@ import type { LoadedCredentials } from './provider/aws/aws-credentials.js'
 import { createAwsProvider } from './provider/aws/aws-provider.js'
 import { createAwsReferenceRules } from './provider/aws/aws-reference-rules.js'
 import { createAwsVaultBackend } from './provider/aws/aws-vault-backend.js'
-
 import { createReferenceGuard } from './provider/aws/reference-guard.js'
 import { createLocalEncryptedProvider } from './provider/local-encrypted.js'
 import { createLocalVaultBackend } from './provider/local-vault-backend.js'
@@ -50,9 +49,11 @@ import {
 import { createRemoteImportService, type RemoteImportService } from './remote-import/remote-import-service.js'
 import { startReconciler } from './remote-write/reconciler.js'
 import { createRemoteWriteService, type RemoteWriteService } from './remote-write/remote-write-service.js'
+import { createProviderReads } from './resolve/provider-reads.js'
 import { createResolveRecorder } from './resolve/resolve-recorder.js'
 import { createResolveService, type ResolveService } from './resolve/resolve-service.js'
 import { createRevealService, type RevealService } from './resolve/reveal-service.js'
+import { createWithdrawals } from './resolve/withdrawal.js'
 import { createSecretService, type SecretService } from './secret/secret-service.js'
 import { createVaultHealthService, type VaultHealthService } from './vault/vault-health-service.js'
 import { createVaultService, type VaultService } from './vault/vault-service.js'
@@ -108,6 +109,8 @@ const ordinary = {
 const hot = {
   // Two batches of resolves at once, and single reveals beside them.
   poolMax: 4,
+  // On a busy machine connecting takes longer than a resolve may wait, so the first one after a pause must find these.
+  poolMin: 2,
   statementTimeoutMs: 600,
   lockTimeoutMs: 200,
   idleInTransactionTimeoutMs: 5_000,
@@ -160,6 +163,7 @@ export async function createDeps(
   try {
     await expectSchemaVersion(db, { schema: 'secrets', folder: migrations })
     await expectSameClock(db)
+    await hotDatabase.warm()
     if (await mayChangeAudit(db)) warnings.push(triggersAloneWarning)
     for (const warning of warnings) logger.warn(warning)
     const masterKeys = await openMasterKeyring(db, configured)
@@ -199,6 +203,8 @@ export async function createDeps(
     const remoteDeletions = createRemoteDeletionService({ db, providers, logger })
     const cursors = createCursorCodec(createSecretKey(await getCursorKey(db)))
     const remoteDeletionWorker = startRemoteDeletionWorker(remoteDeletions, logger)
+    const reads = createProviderReads()
+    const withdrawals = createWithdrawals(db)
     return {
       config,
       logger,
@@ -230,14 +236,22 @@ export async function createDeps(
       versions: createVersionService(db),
       environments: createEnvironmentService({ db, companyKeys, strictMode: config.strictMode }),
       resolves: createResolveService({
-        db,
         recorder,
         providers,
+        reads,
+        withdrawals,
         companyKeys,
         onResolved,
         onIntegrityFailure
       }),
-      reveals: createRevealService({ db, pool: hotDatabase.pool, providers, onResolved, onIntegrityFailure }),
+      reveals: createRevealService({
+        pool: hotDatabase.pool,
+        providers,
+        reads,
+        withdrawals,
+        onResolved,
+        onIntegrityFailure
+      }),
       outbox: createOutboxService({
         db,
         remoteDeletions,

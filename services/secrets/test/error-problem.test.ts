@@ -16,7 +16,9 @@ async function batchThatFails(t: Test, error: Error) {
     trustProxy: false,
     classify: () => undefined
   })
-  await app.register(resolveRoutes, { resolves: { resolve: () => Promise.reject(error) } })
+  await app.register(resolveRoutes, {
+    resolves: { resolve: () => Promise.reject(error), begin: () => Promise.reject(error) }
+  })
   t.teardown(() => app.close())
   const ids = { companyId: newId(), agentId: newId(), projectId: null, runId: newId() }
   const openedBy = {

@@ -1,4 +1,4 @@
-import { type InternalTransport, TransportError } from '@paperclip/client'
+import { type InternalTransport, type ReplyParts, TransportError } from '@paperclip/client'
 import { type ActorContext, fillPath, providerHandlerMsMax, type Route } from '@paperclip/contracts'
 import { AppError } from '@paperclip/server'
 import { encodeActor } from '@paperclip/signing'
@@ -19,6 +19,8 @@ interface HopRequest {
   body?: Buffer | string | null
   deadlineMs: number
   idempotent?: boolean
+  /** Takes a reply that comes in parts. */
+  parts?: ReplyParts
 }
 
 /** Signed requests to the secrets service. Every failure of the way is `secrets_unavailable`. */
@@ -40,7 +42,7 @@ const unauthorizedStatus = 401
 /** Makes the hop. `keyId` names our own key in what the gateway sends for itself. */
 export function createSecretsHop(transport: InternalTransport, keyId: () => string): SecretsHop {
   async function send(request: HopRequest, actor: ActorContext): Promise<HopReply> {
-    const { route, params, query, body, deadlineMs, idempotent } = request
+    const { route, params, query, body, deadlineMs, idempotent, parts } = request
     const path = `/internal${fillPath(route.path, params)}`
     let reply: HopReply
     try {
@@ -51,7 +53,8 @@ export function createSecretsHop(transport: InternalTransport, keyId: () => stri
         body: body ?? null,
         actor: encodeActor(actor),
         deadlineMs,
-        ...(idempotent === undefined ? {} : { idempotent })
+        ...(idempotent === undefined ? {} : { idempotent }),
+        ...(parts === undefined ? {} : { parts })
       })
     } catch (cause) {
       throw unavailable(cause)

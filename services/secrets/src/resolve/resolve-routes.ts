@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import {
   type ActorContext,
   problemOf,
@@ -13,7 +14,8 @@ import type { FastifyBaseLogger, FastifyReply } from 'fastify'
 import { type Caller, openerOf, principalOf } from '../auth/caller.js'
 import { problemOfError } from '../error-problem.js'
 import { prefix } from '../prefix.js'
-import type { ResolveService } from './resolve-service.js'
+import { LaterFrame, writeFrame, writeReply } from './frame-writer.js'
+import { LaterReply, type ResolveService } from './resolve-service.js'
 import type { ResolveRequest } from './resolve-store.js'
 
 /** The routes that reveal whole environments. Nothing here is cached, and no reply may be. */
@@ -48,11 +50,7 @@ export const resolveRoutes: FastifyPluginAsyncTypebox<{ resolves: ResolveService
     ...mount(prefix, resolveBatch),
     handler: async ({ body, log }, reply) => {
       const frames = await Promise.all(body.items.map((item) => frameOf(resolves, item, log)))
-      return reply
-        .header('content-type', resolveFramesMediaType)
-        .header('cache-control', 'no-store')
-        .serializer((payload: string) => payload)
-        .send(frames.join(''))
+      return sendUnread(reply, resolveFramesMediaType, writeReply(frames))
     }
   })
 }
@@ -85,35 +83,46 @@ export function askedBy(
 }
 
 function sendJson(reply: FastifyReply, text: string): FastifyReply {
-  return reply
-    .header('content-type', 'application/json; charset=utf-8')
-    .header('cache-control', 'no-store')
-    .serializer((payload: string) => payload)
-    .send(text)
+  return sendUnread(reply, 'application/json; charset=utf-8', text)
 }
 
-async function frameOf(resolves: ResolveService, item: ResolveItem, log: FastifyBaseLogger): Promise<string> {
+function sendUnread(reply: FastifyReply, mediaType: string, payload: string | Readable): FastifyReply {
+  return reply
+    .header('content-type', mediaType)
+    .header('cache-control', 'no-store')
+    .serializer((payload: string) => payload)
+    .send(payload)
+}
+
+/** Gives an item's frame, or, where a provider must be waited for, a promise of it. Whatever fails is in the frame. */
+async function frameOf(
+  resolves: ResolveService,
+  item: ResolveItem,
+  log: FastifyBaseLogger
+): Promise<string | LaterFrame> {
+  const { resolveId } = item
   try {
-    const text = await resolves.resolve({
+    const begun = await resolves.begin({
       ...item,
       targetType: 'agent',
       targetId: item.agentId,
       actorType: 'agent',
       actorId: item.agentId
     })
-    return frame(200, text)
+    if (!(begun instanceof LaterReply)) return writeFrame(resolveId, 200, begun)
+    const frame = begun.text.then(
+      (text) => writeFrame(resolveId, 200, text),
+      (error: unknown) => failureFrame(item, error, log)
+    )
+    return new LaterFrame(resolveId, frame)
   } catch (error) {
-    const problem = problemOfError(error) ?? new AppError('internal_error', { cause: error })
-    logFailure(log, problem, { requestId: item.requestId, error })
-    const body = problemOf(problem.code, {
-      detail: problem.message,
-      requestId: item.requestId,
-      errors: problem.errors
-    })
-    return frame(problem.status, JSON.stringify(body))
+    return failureFrame(item, error, log)
   }
 }
 
-function frame(status: number, body: string): string {
-  return `${status} ${Buffer.byteLength(body)}\n${body}`
+function failureFrame({ resolveId, requestId }: ResolveItem, error: unknown, log: FastifyBaseLogger): string {
+  const problem = problemOfError(error) ?? new AppError('internal_error', { cause: error })
+  logFailure(log, problem, { requestId, error })
+  const { code, message: detail, errors } = problem
+  return writeFrame(resolveId, problem.status, JSON.stringify(problemOf(code, { detail, requestId, errors })))
 }

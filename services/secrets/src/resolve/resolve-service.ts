@@ -1,27 +1,18 @@
-import {
-  eventId,
-  limits,
-  newResolveId,
-  type ProblemCode,
-  type ProblemEntry,
-  problems
-} from '@paperclip/contracts'
-import type { Db } from '@paperclip/db'
+import { limits, type ProblemEntry, problems } from '@paperclip/contracts'
 import { AppError, type Batcher } from '@paperclip/server'
-import { IntegrityError } from '../crypto/crypto-error.js'
-import { parseEnvelope } from '../crypto/envelope-format.js'
-import { open } from '../crypto/open.js'
-import type { SecretsDatabase } from '../database.js'
 import type { CompanyKeyring } from '../keyring/company-keyring.js'
 import type { ProviderRegistry } from '../provider/provider.js'
+import type { ProviderReads } from './provider-reads.js'
 import { formatReply, type RevealedVariable } from './resolve-reply.js'
-import { type FollowUp, insertFollowUps, type ResolveRequest, type ResolveRow } from './resolve-store.js'
-import { storedVersionOf } from './stored-version.js'
+import type { ResolveRequest, ResolveRow } from './resolve-store.js'
+import { OpenFault, type Opening, openFetched, openRow, ToFetch } from './row-opener.js'
+import type { Withdrawals } from './withdrawal.js'
 
 interface ResolveServiceDeps {
-  db: Db<SecretsDatabase>
   recorder: Batcher<ResolveRequest, ResolveRow[]>
   providers: ProviderRegistry
+  reads: ProviderReads
+  withdrawals: Withdrawals
   companyKeys: CompanyKeyring
   /** Takes the secrets whose last resolved time is due; must not wait. */
   onResolved: (secretIds: readonly string[]) => void
@@ -29,169 +20,158 @@ interface ResolveServiceDeps {
   onIntegrityFailure: (facts: { companyId: string; placeId: string; resolveId: string }) => void
 }
 
+/** A reply that waits for a provider; everything else about it is settled. */
+export class LaterReply {
+  readonly text: Promise<string>
+
+  constructor(text: Promise<string>) {
+    this.text = text
+  }
+}
+
 /** Resolves whole environments. */
 export interface ResolveService {
   /** Gives the reply's JSON text. The record of every value in it was committed before the value was opened. */
   resolve(request: ResolveRequest): Promise<string>
+  /** The same, but settles as soon as nothing but providers is waited for. */
+  begin(request: ResolveRequest): Promise<string | LaterReply>
+}
+
+/** One request and what the statement gave for it. */
+interface Recorded {
+  readonly request: ResolveRequest
+  readonly rows: readonly ResolveRow[]
 }
 
 /** Makes the service. It keeps neither values nor permissions: each call asks the database. */
 export function createResolveService(deps: ResolveServiceDeps): ResolveService {
+  async function begin(request: ResolveRequest): Promise<string | LaterReply> {
+    const rows = await deps.recorder.submit(request)
+    refuseFaulty(rows)
+    const recorded = { request, rows }
+    const openings = rows.map((row) => openRow(deps, request.companyId, row))
+    const opened = isSettled(openings) ? openings : await Promise.all(openings)
+    // What fails here fails them all, so then no provider is asked.
+    await refuseFaults(deps, recorded, opened)
+    const toFetch = opened.filter((opening) => opening instanceof ToFetch)
+    if (toFetch.length === 0) return finish(deps, recorded, opened)
+    return new LaterReply(fetchRest(deps, recorded, { opened, toFetch }))
+  }
+
   return {
+    begin,
     async resolve(request) {
-      const rows = await deps.recorder.submit(request)
-      refuseFaulty(rows)
-      const variables = await openAll(deps, request, rows)
-      const reply = formatReply(variables)
-      if (reply.length > limits.resolvedEnvironmentBytesMax / utf8BytesPerUnitMax)
-        await refuseTooLarge(deps, { request, rows, reply })
-      const stale = rows.filter((row) => row.stale)
-      if (stale.length > 0) deps.onResolved(stale.map((row) => row.place_id))
-      return reply
+      const begun = await begin(request)
+      return begun instanceof LaterReply ? await begun.text : begun
     }
   }
+}
+
+function isSettled(openings: (Opening | Promise<Opening>)[]): openings is Opening[] {
+  return !openings.some((opening) => opening instanceof Promise)
+}
+
+async function fetchRest(
+  deps: ResolveServiceDeps,
+  recorded: Recorded,
+  { opened, toFetch }: { opened: readonly Opening[]; toFetch: readonly ToFetch[] }
+): Promise<string> {
+  const reads = toFetch.map(({ read }) => read)
+  const values = await deps.reads.readAll(recorded.request.companyId, reads)
+  const fetched = new Map(
+    toFetch.map((one, index) => [one, openFetched(one, values[index] ?? new TypeError('no outcome'))])
+  )
+  const all = opened.map((opening) => (opening instanceof ToFetch ? (fetched.get(opening) ?? []) : opening))
+  await refuseFaults(deps, recorded, all)
+  return await finish(deps, recorded, all)
 }
 
 /** A UTF-16 unit takes at most this many bytes of UTF-8: most replies need no counting. */
 const utf8BytesPerUnitMax = 3
 
-async function refuseTooLarge(
+async function finish(
   deps: ResolveServiceDeps,
-  { request, rows, reply }: { request: ResolveRequest; rows: readonly ResolveRow[]; reply: string }
-): Promise<void> {
-  if (Buffer.byteLength(reply) <= limits.resolvedEnvironmentBytesMax) return
-  await followUp(deps, { request, rows, faults: rows.map((row) => new OpenFault(row, 'env_too_large')) })
-  throw new AppError('env_too_large', { detail: 'All values together are larger than 4 MiB.' })
-}
-
-/** Opens every row, without waiting where no provider must; one fault refuses them all. */
-async function openAll(
-  deps: ResolveServiceDeps,
-  request: ResolveRequest,
-  rows: readonly ResolveRow[]
-): Promise<RevealedVariable[]> {
+  recorded: Recorded,
+  opened: readonly Opening[]
+): Promise<string> {
   const variables: RevealedVariable[] = []
-  const faults: OpenFault[] = []
-  const openings = rows.map((row) => openRow(deps, request, row))
-  for (const opened of isSettled(openings) ? openings : await Promise.all(openings)) {
-    if (opened instanceof OpenFault) faults.push(opened)
-    else variables.push(...opened)
-  }
-  if (faults.length > 0) throw await followUp(deps, { request, rows, faults })
-  return variables
+  for (const opening of opened) if (Array.isArray(opening)) variables.push(...opening)
+  const reply = formatReply(variables)
+  if (reply.length > limits.resolvedEnvironmentBytesMax / utf8BytesPerUnitMax)
+    await refuseTooLarge(deps, recorded, reply)
+  const stale = recorded.rows.filter((row) => row.stale)
+  if (stale.length > 0) deps.onResolved(stale.map((row) => row.place_id))
+  return reply
 }
 
-/** Why one row could not be opened. */
-class OpenFault {
-  readonly row: ResolveRow
-  readonly code: ProblemCode
-
-  constructor(row: ResolveRow, code: ProblemCode) {
-    this.row = row
-    this.code = code
-  }
+async function refuseTooLarge(deps: ResolveServiceDeps, recorded: Recorded, reply: string): Promise<void> {
+  if (Buffer.byteLength(reply) <= limits.resolvedEnvironmentBytesMax) return
+  const problem = new AppError('env_too_large', { detail: 'All values together are larger than 4 MiB.' })
+  await withdraw(
+    deps,
+    recorded,
+    recorded.rows.map((row) => new OpenFault(row, problem))
+  )
+  throw problem
 }
 
 /** One binding that is not in order refuses them all, before any provider is asked. */
 function refuseFaulty(rows: readonly ResolveRow[]): void {
   if (rows.every((row) => row.code === null)) return
-  throw worstOf(rows.flatMap((row) => (row.code === null ? [] : [entryOf(row, row.code)])))
+  throw worstOf(
+    rows.flatMap((row) => (row.code === null ? [] : [new OpenFault(row, new AppError(row.code))]))
+  )
 }
 
-function entryOf(row: ResolveRow, code: ProblemCode): ProblemEntry & { code: ProblemCode } {
-  return { pointer: row.config_path ?? `env (${row.target_type})`, code, message: problems[code].title }
+/** One value that cannot be had refuses them all; that is on record before the answer. */
+async function refuseFaults(
+  deps: ResolveServiceDeps,
+  recorded: Recorded,
+  opened: readonly Opening[]
+): Promise<void> {
+  const faults = opened.filter((opening) => opening instanceof OpenFault)
+  if (faults.length === 0) return
+  await withdraw(deps, recorded, faults)
+  throw worstOf(faults)
 }
 
-/** The worst entry gives the status: 503 before 502 before 422. */
-function worstOf(errors: readonly (ProblemEntry & { code: ProblemCode })[]): AppError {
-  const [worst] = errors.toSorted((a, b) => problems[b.code].status - problems[a.code].status)
+/** Names every path; the worst gives the status: 503 before 502 before 422. */
+function worstOf(faults: readonly OpenFault[]): AppError {
+  const [worst] = faults.toSorted((a, b) => b.problem.status - a.problem.status)
   if (worst === undefined) throw new TypeError('no error to report')
+  const errors = faults.map(entryOf)
   const paths = errors.map((entry) => entry.pointer).join(', ')
-  return new AppError(worst.code, {
+  const { code, cause, retryAfterSeconds } = worst.problem
+  return new AppError(code, {
     detail: `Nothing was resolved, because of ${paths.length > 600 ? `${errors.length} entries` : paths}.`,
-    errors: [...errors]
+    errors,
+    cause,
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds })
   })
 }
 
-type Opened = RevealedVariable[] | OpenFault
-
-function isSettled(openings: (Opened | Promise<Opened>)[]): openings is Opened[] {
-  return !openings.some((opening) => opening instanceof Promise)
+function entryOf({ row, problem }: OpenFault): ProblemEntry {
+  const pointer = row.config_path ?? `env (${row.target_type})`
+  const { code } = problem
+  // What is wrong inside this service is nobody else's to read.
+  return { pointer, code, message: code === 'internal_error' ? problems[code].title : problem.message }
 }
 
-function openRow(
+/** Records that announced values did not leave after all. */
+async function withdraw(
   deps: ResolveServiceDeps,
-  { companyId }: ResolveRequest,
-  row: ResolveRow
-): Opened | Promise<Opened> {
-  try {
-    if (row.ordinal < 0)
-      return openPlain(deps.companyKeys, companyId, row).catch((error: unknown) => faultOf(row, error))
-    const provider = deps.providers.find(row.provider)
-    if (provider === undefined) return new OpenFault(row, 'provider_unsupported')
-    const place = { companyId, secretId: row.place_id, versionId: row.version_id }
-    const opened = provider.readVersion(place, storedVersionOf(row))
-    if (!(opened instanceof Promise)) return [revealed(row, opened)]
-    return opened.then(
-      (value) => [revealed(row, value)],
-      (error: unknown) => faultOf(row, error)
-    )
-  } catch (error) {
-    return faultOf(row, error)
-  }
-}
-
-function revealed(row: ResolveRow, value: Buffer): RevealedVariable {
-  return { name: row.config_path.slice(4), target: row.target_type, value: value.toString(), secret: row }
-}
-
-/** What a provider refused, or stored data that does not verify, belongs to its row; all else is ours. */
-function faultOf(row: ResolveRow, error: unknown): OpenFault {
-  if (error instanceof IntegrityError) return new OpenFault(row, 'integrity_failure')
-  if (error instanceof AppError) return new OpenFault(row, error.code)
-  throw error
-}
-
-async function openPlain(
-  companyKeys: CompanyKeyring,
-  companyId: string,
-  row: ResolveRow
-): Promise<RevealedVariable[]> {
-  const values = Object.entries<string>(JSON.parse(row.plain ?? '{}'))
-  if (row.sealed !== null) {
-    const companyKey = await companyKeys.forOpening(companyId, parseEnvelope(row.sealed).companyKeyId)
-    const place = { secretId: row.place_id, versionId: row.version_id, kind: 'env' } as const
-    values.push(...Object.entries<string>(JSON.parse(open(row.sealed, { companyKey, ...place }).toString())))
-  }
-  return values.map(([name, value]) => ({ name, target: row.target_type, value, secret: null }))
-}
-
-/** Records that announced values did not leave after all, and gives the problem to answer with. */
-async function followUp(
-  deps: ResolveServiceDeps,
-  {
-    request,
-    rows,
-    faults
-  }: { request: ResolveRequest; rows: readonly ResolveRow[]; faults: readonly OpenFault[] }
-): Promise<AppError> {
+  { request, rows }: Recorded,
+  faults: readonly OpenFault[]
+): Promise<void> {
   const { companyId, resolveId } = request
-  const codes = new Map(faults.map(({ row, code }) => [row, code]))
-  const followUpId = newResolveId()
-  const announced = rows.filter((row) => row.ordinal >= 0)
-  const event = (ordinal: number, code: string): FollowUp => ({
-    companyId,
-    eventId: eventId(resolveId, ordinal),
-    resolveId: followUpId,
-    code
-  })
-  // Without a binding the event at 0 announced the plain values.
-  const followUps =
-    announced.length === 0
-      ? [event(0, faults[0]?.code ?? 'withheld')]
-      : announced.map((row) => event(row.ordinal, codes.get(row) ?? 'withheld'))
   for (const { row, code } of faults)
     if (code === 'integrity_failure') deps.onIntegrityFailure({ companyId, placeId: row.place_id, resolveId })
-  await insertFollowUps(deps.db, followUps)
-  return worstOf(faults.map(({ row, code }) => entryOf(row, code)))
+  const codes = new Map(faults.map(({ row, code }) => [row, code]))
+  const announced = rows.filter((row) => row.ordinal >= 0)
+  // Without a binding the event at 0 announced the plain values.
+  const events =
+    announced.length === 0
+      ? [{ ordinal: 0, code: faults[0]?.code ?? 'withheld' }]
+      : announced.map((row) => ({ ordinal: row.ordinal, code: codes.get(row) ?? 'withheld' }))
+  await deps.withdrawals.withdraw({ companyId, resolveId }, events)
 }

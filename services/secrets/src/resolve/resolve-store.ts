@@ -106,23 +106,34 @@ export interface FollowUp {
   readonly code: string
 }
 
-/** Records that values which were announced did not leave; each row repeats its event but for outcome and code. */
+/**
+ * Records that values which were announced did not leave, in one statement; each row repeats its event but for outcome
+ * and code.
+ */
 export async function insertFollowUps(
   db: Db<SecretsDatabase>,
   followUps: readonly FollowUp[]
 ): Promise<void> {
-  for (const [ordinal, { companyId, eventId, resolveId, code }] of followUps.entries()) {
-    const followed = parseEventId(eventId)
-    await sql`
-      insert into secret_access_events (
-        company_id, resolve_id, ordinal, secret_id, secret_key, version, provider, actor_type, actor_id, opened_by,
-        target_type, target_id, config_path, run_id, outcome, code, follows_event_id, request_id
-      )
-      select company_id, ${resolveId}, ${ordinal}, secret_id, secret_key, version, provider, actor_type, actor_id,
-        opened_by, target_type, target_id, config_path, run_id, 'failure', ${code}, ${eventId}, request_id
-      from secret_access_events
-      where company_id = ${companyId} and resolve_id = ${followed.resolveId} and ordinal = ${followed.ordinal}`.execute(
-      db
+  const followed = followUps.map((followUp) => parseEventId(followUp.eventId))
+  await sql`
+    insert into secret_access_events (
+      company_id, resolve_id, ordinal, secret_id, secret_key, version, provider, actor_type, actor_id, opened_by,
+      target_type, target_id, config_path, run_id, outcome, code, follows_event_id, request_id
     )
-  }
+    select e.company_id, f.resolve_id, f.ordinal, e.secret_id, e.secret_key, e.version, e.provider, e.actor_type,
+      e.actor_id, e.opened_by, e.target_type, e.target_id, e.config_path, e.run_id, 'failure', f.code, f.event_id,
+      e.request_id
+    from unnest(
+      ${uuidArray(followUps.map(({ companyId }) => companyId))}::uuid[],
+      ${uuidArray(followUps.map(({ resolveId }) => resolveId))}::uuid[],
+      ${intArray(followUps.map((_, ordinal) => ordinal))}::int[],
+      ${textArray(followUps.map(({ code }) => code))}::text[],
+      ${uuidArray(followUps.map((followUp) => followUp.eventId))}::uuid[],
+      ${uuidArray(followed.map(({ resolveId }) => resolveId))}::uuid[],
+      ${intArray(followed.map(({ ordinal }) => ordinal))}::int[]
+    ) as f (company_id, resolve_id, ordinal, code, event_id, followed_id, followed_ordinal)
+    join secret_access_events e
+      on e.company_id = f.company_id and e.resolve_id = f.followed_id and e.ordinal = f.followed_ordinal`.execute(
+    db
+  )
 }

@@ -91,22 +91,23 @@ export async function eventsOf(app: SecretsApp, companyId: string, query = ''): 
   return events.sort((a, b) => (a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : 0))
 }
 
-/** One frame of a batch's reply. */
+/** One frame of a batch's reply; the body is null while its item is only announced. */
 export interface Frame {
+  resolveId: string
   status: number
   body: Answer['body']
 }
 
-/** Takes the framed reply of a batch apart. */
+/** Takes the framed reply of a batch apart, in the order of its frames. */
 export function parseFrames(text: string): Frame[] {
+  const lines = text.split('\n')
+  if (lines.length % 2 !== 1 || lines.pop() !== '') throw new Error('not whole frames')
   const frames: Frame[] = []
-  let rest = Buffer.from(text)
-  while (rest.length > 0) {
-    const lineEnd = rest.indexOf(10)
-    const [status, bytes] = rest.subarray(0, lineEnd).toString().split(' ').map(Number)
-    if (status === undefined || bytes === undefined) throw new Error('not a frame')
-    frames.push({ status, body: JSON.parse(rest.subarray(lineEnd + 1, lineEnd + 1 + bytes).toString()) })
-    rest = rest.subarray(lineEnd + 1 + bytes)
+  for (let line = 0; line < lines.length; line += 2) {
+    const [resolveId = '', status, bytes] = (lines[line] ?? '').split(' ')
+    const body = lines[line + 1] ?? ''
+    if (Buffer.byteLength(body) !== Number(bytes)) throw new Error('not a frame')
+    frames.push({ resolveId, status: Number(status), body: body === '' ? null : JSON.parse(body) })
   }
   return frames
 }
