@@ -142,6 +142,26 @@ t.test(
   }
 )
 
+t.test('an outcome that is a promise is waited for by its item alone', async (t) => {
+  let settle: (value: number) => void = () => {}
+  const late = new Promise<number>((resolve) => {
+    settle = resolve
+  })
+  const fail = () => Promise.reject(new Error('late'))
+  const batcher = createBatcher<number, number>({
+    run: async (items) => items.map((item) => (item === 1 ? late : item === 2 ? fail() : item)),
+    itemsMax: 3,
+    inFlightMax: 1,
+    waitingMax: 9
+  })
+  const [slow, failed, quick] = [batcher.submit(1), batcher.submit(2), batcher.submit(3)]
+  t.equal(await quick, 3)
+  await t.rejects(failed, { message: 'late' })
+  t.equal(await batcher.submit(4), 4, 'the next batch runs meanwhile')
+  settle(7)
+  t.equal(await slow, 7)
+})
+
 t.test('what does not fit is refused at once as overloaded, and room comes back', async (t) => {
   const { batcher, batches } = heldBatcher({ itemsMax: 2, inFlightMax: 1, waitingMax: 3 })
   const taken = [1, 2].map((item) => batcher.submit(item))

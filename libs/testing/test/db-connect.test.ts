@@ -124,6 +124,36 @@ t.test('a connection released in the middle of a transaction is not handed to th
   t.same(await db.selectFrom('note').select('id').where('id', '=', 60).execute(), [])
 })
 
+t.test('a warm pool keeps its connections past the idle time, and replaces one that is lost', async (t) => {
+  const { pool, warm } = connected<Tables>(t, { url, schema, poolMin: 2, idleTimeoutMs: 1 })
+  const pids = async () => {
+    const ask = () => pool.query<{ pid: number }>('select pg_backend_pid() as pid')
+    const answers = await Promise.all([ask(), ask()])
+    return answers.map(({ rows }) => rows[0]?.pid ?? 0)
+  }
+  await warm()
+  t.equal(pool.totalCount, 2)
+  const all = await Promise.all(Array.from({ length: 4 }, () => pool.connect()))
+  for (const client of all) client.release()
+  // The two beyond the minimum go when their time is over: then that of the others is over too.
+  await eventually(() => assert.equal(pool.totalCount, 2))
+  t.equal(pool.idleCount, 2, 'the others stay')
+  const kept = await pids()
+  await admin.query('select pg_terminate_backend($1)', [kept[0]])
+  await eventually(async () => {
+    assert.equal(pool.idleCount, 2)
+    assert.ok(!(await pids()).includes(kept[0] ?? 0))
+  })
+  const cold = connected<Tables>(t, { url, schema, idleTimeoutMs: 1 })
+  await cold.warm()
+  t.equal(cold.pool.totalCount, 0, 'without a minimum nothing is made')
+  await cold.pool.query('select 1')
+  await eventually(() => assert.equal(cold.pool.totalCount, 0))
+  const away = connected<Tables>(t, { url: 'postgres://nobody@127.0.0.1:1/none', schema, poolMin: 1 })
+  await away.warm()
+  t.equal(away.pool.totalCount, 0, 'a server that is away is no failure')
+})
+
 t.test('a connection to a server that became read-only leaves the pool', async (t) => {
   const settings = { default_transaction_read_only: 'on' }
   const { db, pool } = connected<Tables>(t, { url, schema, settings })

@@ -141,7 +141,9 @@ function worstOf(faults: readonly OpenFault[]): AppError {
   if (worst === undefined) throw new TypeError('no error to report')
   const errors = faults.map(entryOf)
   const paths = errors.map((entry) => entry.pointer).join(', ')
-  const { code, cause, retryAfterSeconds } = worst.problem
+  const { code, retryAfterSeconds } = worst.problem
+  // A fault of our own must show in the log, whatever else was worse for the caller.
+  const { cause } = (faults.find((fault) => fault.code === 'internal_error') ?? worst).problem
   return new AppError(code, {
     detail: `Nothing was resolved, because of ${paths.length > 600 ? `${errors.length} entries` : paths}.`,
     errors,

@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -69,6 +70,7 @@ export interface SecretsApp {
   deps: Deps
   config: Config
   origin: string
+  server: Server
   logs: () => string
   send(as: Sender, method: string, path: string, body?: unknown): Promise<Answer>
 }
@@ -112,6 +114,7 @@ export async function startSecrets(
     deps,
     config,
     origin,
+    server: app.server,
     logs: () => lines.join(''),
     send: (as, method, path, body) => transmit(origin, sign(origin, as, { method, path, body }))
   }
