@@ -70,13 +70,23 @@ export const testCredential: KnownCredential = {
 }
 
 const bodyBytesMax = 1024 * 1024
-const standard = { region: 'us-east-1', accountId: '123456789012', partition: 'aws', port: 0 }
+const standard = {
+  region: 'us-east-1',
+  accountId: '123456789012',
+  partition: 'aws',
+  port: 0,
+  /** Told of each request once it is in the log. */
+  onRequest: (_: LogEntry): void => {}
+}
 
-type Running = Pick<Emulator, 'account' | 'settings' | 'faults' | 'log'> & { answered: number[] }
+type Running = Pick<Emulator, 'account' | 'settings' | 'faults' | 'log'> & {
+  answered: number[]
+  onRequest: (entry: LogEntry) => void
+}
 
 /** Starts it; close it at the end of the test. */
 export async function startEmulator(options: Partial<typeof standard> = {}): Promise<Emulator> {
-  const { port, ...place } = { ...standard, ...options }
+  const { port, onRequest, ...place } = { ...standard, ...options }
   const running: Running = {
     account: createRemoteAccount(place),
     settings: {
@@ -88,7 +98,8 @@ export async function startEmulator(options: Partial<typeof standard> = {}): Pro
     },
     faults: new FaultQueue(),
     log: [],
-    answered: []
+    answered: [],
+    onRequest
   }
   const server = createServer((request, response) => {
     answer(running, request, response).catch(() => response.destroy())
@@ -118,18 +129,23 @@ async function answer(running: Running, request: IncomingMessage, response: Serv
   const fault = running.faults.take(operation)
   const seen = { operation, ...namesIn(body), fault: fault?.effect ?? null }
   if (fault !== undefined && fault.applied !== true && fault.effect !== 'slow') {
-    running.log.push({ ...seen, accessKeyId: null, outcome: 'not_applied' })
+    note(running, { ...seen, accessKeyId: null, outcome: 'not_applied' })
     answerBadly(response, fault, '{}')
     return
   }
   const { accessKeyId, result } = perform(running, { operation, request, body })
   const refused = result instanceof ServiceError
   const outcome = refused ? (result.type.split('#').at(-1) ?? result.type) : 'ok'
-  running.log.push({ ...seen, accessKeyId, outcome })
+  note(running, { ...seen, accessKeyId, outcome })
   if (refused) return answerError(response, result.status, result.type, result.message)
   if (fault !== undefined) return answerBadly(response, fault, JSON.stringify(result))
   response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1' })
   response.end(JSON.stringify(result))
+}
+
+function note(running: Running, entry: LogEntry): void {
+  running.log.push(entry)
+  running.onRequest(entry)
 }
 
 interface Arrived {
