@@ -151,7 +151,7 @@ function noLeaks(t: Test, { operator, canaries, emulator }: Scene): void {
   for (const [name, value] of Object.entries(emulator.settings))
     if (name.startsWith('AWS_SECRET') || name.startsWith('AWS_SESSION')) canaries.set(name, value)
   canaries.set('a linked value', 'value of prod/app-007')
-  const folder = operator.paths.logs
+  const folder = operator.paths.logsDir
   const text = readdirSync(folder)
     .map((file) => readFileSync(join(folder, file), 'utf8'))
     .join('\n')

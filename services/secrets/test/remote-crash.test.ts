@@ -38,7 +38,9 @@ t.test('wherever a process dies, each written value has one version there and on
     random: createRandom(seed)
   })
   const { sequences, crashes, acknowledged, unknown, faults } = report
-  t.comment(`seed ${seed}: ${sequences} sequences, ${crashes} crashes, ${acknowledged} acknowledged, ${unknown} unknown`)
+  t.comment(
+    `seed ${seed}: ${sequences} sequences, ${crashes} crashes, ${acknowledged} acknowledged, ${unknown} unknown`
+  )
   t.same(faults, [], `seed ${seed}`)
   t.ok(acknowledged > 0 && unknown > 0)
 })

@@ -141,7 +141,9 @@ async function compare({ sql, emulator }: CrashScene, companyId: string): Promis
     [companyId]
   )
   const faults: string[] = []
-  const open = await sql('select from remote_deletions where company_id = $1 and done_at is null', [companyId])
+  const open = await sql('select from remote_deletions where company_id = $1 and done_at is null', [
+    companyId
+  ])
   if (open.length > 0) faults.push(`${open.length} deletions are left`)
   if (rows.some(({ status }) => status === 'pending')) faults.push('a write is still pending')
   const live = rows.filter(({ deleted, version }) => !deleted && version !== null)
@@ -150,7 +152,9 @@ async function compare({ sql, emulator }: CrashScene, companyId: string): Promis
   })
   const remotes = [...emulator.account.secrets.values()].filter(({ name }) => name.includes(companyId))
   // One that reached a secret which was then deleted comes back when that is restored; nothing leads to it.
-  const known = new Set(rows.filter(({ version, deleted }) => version !== null || deleted).map(({ id }) => id))
+  const known = new Set(
+    rows.filter(({ version, deleted }) => version !== null || deleted).map(({ id }) => id)
+  )
   for (const remote of remotes) {
     const isOurs = live.some(({ external_ref: ref }) => ref === remote.arn)
     if (remote.deletion === null && !isOurs) faults.push('a remote secret belongs to nobody')
