@@ -21,6 +21,8 @@ const listed = async (companyId: string) =>
   (await app.send(operator(), 'GET', `/companies/${companyId}/secrets`)).body.map(
     ({ key }: { key: string }) => key
   )
+const remove = (id: string) => app.send(operator(), 'DELETE', `/secrets/${id}`)
+const runDeletions = () => replica.deps.remoteDeletions.runTurn(new AbortController().signal)
 /** The leases of whoever died have run out. */
 const expireLeases = () =>
   sql(`update company_secret_versions set lease_until = now() - interval '1 second' where status = 'pending'`)
@@ -104,7 +106,7 @@ t.test(
 t.test('a create that was cut off is shown nowhere until it is known to be there', async (t) => {
   const companyId = newId()
   const body = { name: 'Cut off', value: 'v1' }
-  plan.next = 'after_response'
+  plan.crash(companyId, 'after_response')
   t.match(await post(companyId, body), { status: 503, body: { code: 'outcome_unknown' } })
   t.same(await listed(companyId), [])
   t.match(await post(companyId, body), { status: 409, body: { code: 'write_in_progress' } })
@@ -127,7 +129,7 @@ t.test('a create that was cut off is shown nowhere until it is known to be there
 t.test('a create that never reached AWS gives its name back to whoever comes next', async (t) => {
   const companyId = newId()
   const body = { name: 'Never', value: 'v1' }
-  plan.next = 'before_send'
+  plan.crash(companyId, 'before_send')
   t.equal((await post(companyId, body)).status, 503)
   await expireLeases()
   t.match(await post(companyId, body, replica), { status: 201, body: { latestVersion: 1 } })
@@ -208,6 +210,57 @@ t.test(
     t.same(both.map(({ status }) => status).sort(), [200, 409])
   }
 )
+
+t.test(
+  'a deleted name is taken back where the role may restore, else it is reserved until a date',
+  async (t) => {
+    const companyId = newId()
+    const first = await createSecret(app, companyId, { ...aws, name: 'Again', value: 'v1' })
+    t.match(await remove(first.id), { status: 200, body: { ok: true, remote: 'scheduled' } })
+    const { policy } = emulator.settings
+    emulator.settings.policy = {
+      Statement: [
+        ...policy.Statement,
+        { Effect: 'Deny', Action: 'secretsmanager:RestoreSecret', Resource: '*' }
+      ]
+    }
+    const refused = await post(companyId, { name: 'Again', value: 'v2' })
+    t.match(refused, {
+      status: 409,
+      body: { code: 'provider_name_reserved', detail: /until 20\d\d-\d\d-\d\d/ }
+    })
+    t.same(await listed(companyId), [])
+    emulator.settings.policy = policy
+    t.not(remoteOf(companyId, 'again')?.deletion, null, 'it is still marked')
+    t.equal(
+      (
+        await sql(
+          `select from remote_deletions where company_id = $1 and done_at is null and next_attempt_at = 'infinity'`,
+          [companyId]
+        )
+      ).length,
+      0
+    )
+    const again = await createSecret(app, companyId, { ...aws, name: 'Again', value: 'v3' })
+    t.match(again, { latestVersion: 1, key: 'again' })
+    t.not(again.id, first.id)
+    t.equal(currentText(companyId, 'again'), 'v3')
+    t.equal(remoteOf(companyId, 'again')?.deletion, null)
+    await runDeletions()
+    t.equal(remoteOf(companyId, 'again')?.deletion, null, 'what was held back was cancelled')
+  }
+)
+
+t.test('a restored secret whose value never arrives goes again', async (t) => {
+  const companyId = newId()
+  const { id } = await createSecret(app, companyId, { ...aws, name: 'Back', value: 'v1' })
+  await remove(id)
+  emulator.faults.add({ operation: 'PutSecretValue', effect: 'throttle', times: 3 })
+  t.equal((await post(companyId, { name: 'Back', value: 'v2' })).status, 503)
+  t.equal(remoteOf(companyId, 'back')?.deletion, null, 'it was restored')
+  await runDeletions()
+  t.not(remoteOf(companyId, 'back')?.deletion, null, 'and is deleted again')
+})
 
 t.test('pins ninety versions back are warned of', async (t) => {
   const [companyId, agentId] = [newId(), newId()]

@@ -1,11 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '@paperclip/server'
 import type { RemoteWriteService } from './remote-write-service.js'
 
 const everyMs = 60_000
+/** Less than a service has to end: a question that takes longer is left to its lease, and to another process. */
+const stopMsMax = 3_000
 
 /** Finishes what others have left: at start, then each minute, one turn at a time. */
 export interface Reconciler {
-  /** Ends the turns; one under way is waited for. */
+  /** Begins nothing more, and waits up to 3 s for a question under way. */
   stop(): Promise<void>
 }
 
@@ -14,9 +17,10 @@ export function startReconciler(
   { reconcileDue }: Pick<RemoteWriteService, 'reconcileDue'>,
   logger: Logger
 ): Reconciler {
+  const stopping = new AbortController()
   let turn: Promise<void> | null = null
   const begin = () => {
-    turn ??= reconcileDue()
+    turn ??= reconcileDue(stopping.signal)
       .then(
         (count) => {
           if (count > 0) logger.info({ count }, 'remote writes that were left unfinished are settled')
@@ -37,7 +41,11 @@ export function startReconciler(
   return {
     async stop() {
       clearInterval(timer)
-      await turn
+      stopping.abort()
+      const timeUp = new AbortController()
+      const late = sleep(stopMsMax, undefined, { signal: timeUp.signal, ref: false }).catch(() => undefined)
+      await Promise.race([turn, late])
+      timeUp.abort()
     }
   }
 }

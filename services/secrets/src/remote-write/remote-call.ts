@@ -2,7 +2,7 @@ import { type Db, transaction } from '@paperclip/db'
 import type { AppError } from '@paperclip/server'
 import type { SecretsDatabase } from '../database.js'
 import { ProviderError, type RemoteStorage } from '../provider/remote-storage.js'
-import { holdRemoteDeletion } from '../remote-deletion/held-deletion-store.js'
+import { cancelHeldDeletion, holdRemoteDeletion } from '../remote-deletion/held-deletion-store.js'
 import { findReservation } from '../remote-deletion/remote-deletion-store.js'
 import { type PendingWrite, updateWritePlace } from './remote-write-store.js'
 
@@ -63,7 +63,12 @@ async function writeToRestored(
   await transaction(
     db,
     async (tx) => {
-      await holdRemoteDeletion(tx, { ...write, externalRef, remoteName: name })
+      await holdRemoteDeletion(tx, {
+        ...write,
+        externalRef,
+        remoteName: name,
+        deletionDate: former.deletionDate
+      })
       await updateWritePlace(tx, write, externalRef)
     },
     { attemptsMax: 3 }
@@ -72,6 +77,7 @@ async function writeToRestored(
     await storage.restore({ externalRef, deadlineMs: leftMs() })
   } catch (refusal) {
     if (!(refusal instanceof ProviderError) || refusal.mayHaveActed) throw refusal
+    await transaction(db, (tx) => cancelHeldDeletion(tx, externalRef), { attemptsMax: 3 })
     throw await reserved({ storage, leftMs }, { write, date: former.deletionDate, error })
   }
   await storage.put({ ...write, externalRef, value, deadlineMs: leftMs() })

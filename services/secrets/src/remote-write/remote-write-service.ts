@@ -42,8 +42,11 @@ export interface RemoteWriteService {
    * asked; then it stays as it is.
    */
   reconcile(versionId: string): Promise<void>
-  /** Reconciles what is overdue; gives the number of writes that are settled. Failures are logged and left for later. */
-  reconcileDue(): Promise<number>
+  /**
+   * Reconciles what is overdue, until the signal says to begin nothing more; gives the number of writes that are
+   * settled. Failures are logged and left for later.
+   */
+  reconcileDue(signal?: AbortSignal): Promise<number>
 }
 
 /** For all calls of a write together: well within the lease of its version. */
@@ -112,9 +115,10 @@ export function createRemoteWriteService({ db, providers, logger }: RemoteWriteD
       await reconcile(versionId)
     },
 
-    async reconcileDue() {
+    async reconcileDue(signal) {
       let count = 0
       for (const versionId of await listOverdueWrites(db, reconciledAtOnceMax)) {
+        if (signal?.aborted) break
         try {
           if (await reconcile(versionId)) count++
         } catch (error) {

@@ -1,4 +1,5 @@
 import { newId } from '@paperclip/contracts'
+import { eventually } from '@paperclip/testing'
 import type { Emulator } from '../emulator/emulator.js'
 import { holderOf } from '../emulator/remote-secret.js'
 import type { CrashPlan, CrashPoint } from './crashing-storage.js'
@@ -24,24 +25,37 @@ export interface CrashReport {
 
 type Random = () => number
 
-const points: readonly (CrashPoint | null)[] = ['before_send', 'after_send', 'after_response', null]
+const points: readonly (CrashPoint | null)[] = [
+  'before_send',
+  'after_send',
+  'after_response',
+  'lost_before_effect',
+  'lost_after_effect',
+  null,
+  null
+]
 
 /**
- * Runs sequences of writes to one secret each, lets calls die or lose their answers, has what was left reconciled, and
+ * Runs sequences of writes to one name each, lets calls die or lose their answers, has what was left reconciled, and
  * compares our rows with the account: one version there for each of ours, the same one current, nothing else there.
  */
 export async function runCrashSequences(
   scene: CrashScene,
-  { sequences, random }: { sequences: number; random: Random }
+  { sequences, atOnce, random }: { sequences: number; atOnce: number; random: Random }
 ): Promise<CrashReport> {
   const report: CrashReport = { sequences: 0, crashes: 0, acknowledged: 0, unknown: 0, faults: [] }
-  for (let n = 0; n < sequences; n++) {
-    const companyId = newId()
-    await runSequence(scene, { companyId, random, report })
-    await settle(scene)
-    report.faults.push(...(await compare(scene, companyId)).map((fault) => `sequence ${n}: ${fault}`))
-    report.sequences++
+  let begun = 0
+  const work = async () => {
+    while (begun < sequences) {
+      const n = begun++
+      const companyId = newId()
+      await runSequence(scene, { companyId, random, report })
+      await settle(scene, companyId)
+      report.faults.push(...(await compare(scene, companyId)).map((fault) => `sequence ${n}: ${fault}`))
+      report.sequences++
+    }
   }
+  await Promise.all(Array.from({ length: atOnce }, work))
   return report
 }
 
@@ -56,28 +70,28 @@ async function runSequence(scene: CrashScene, { companyId, random, report }: Seq
   let id: string | null = null
   let latest = 0
   for (let n = 0; n < operations; n++) {
-    const process = scene.processes[Math.floor(random() * scene.processes.length)] ?? scene.processes[0]
-    if (process === undefined) throw new Error('no process')
-    const point = points[Math.floor(random() * points.length)] ?? null
-    const isLost = point === null && random() < 0.05
-    process.plan.next = point
-    if (point !== null) report.crashes++
-    if (isLost) scene.emulator.faults.add({ effect: 'reset', applied: random() < 0.5, times: 3 })
+    const { app, plan } = pick(scene.processes, random)
+    const point = pick(points, random)
+    if (point !== null) plan.crash(companyId, point)
     const value = `value ${n} of ${companyId}`
-    const answer = await act(process.app, { companyId, id, value, deletes: id !== null && random() < 0.15 })
-    process.plan.next = null
-    scene.emulator.faults.clear()
+    const answer = await act(app, { companyId, id, value, deletes: id !== null && random() < 0.15 })
+    plan.clear(companyId)
+    if (point !== null) report.crashes++
     note(report, answer)
-    if (answer.status === 201 || answer.status === 200) {
+    if (answer.status < 300) {
       const { latestVersion = 0, ok } = answer.body
       id = ok ? null : answer.body.id
       if (!ok && latestVersion <= latest)
         report.faults.push(`version ${latestVersion} was acknowledged after ${latest}`)
       latest = ok ? 0 : latestVersion
     }
-    if (random() < 0.5) await settle(scene)
+    if (random() < 0.8) await settle(scene, companyId)
     id ??= await findLive(scene, companyId)
   }
+}
+
+function pick<T>(choices: readonly T[], random: Random): T {
+  return choices[Math.floor(random() * choices.length)] as T
 }
 
 function act(
@@ -110,18 +124,30 @@ async function findLive({ processes }: CrashScene, companyId: string): Promise<s
   return answer?.body[0]?.id ?? null
 }
 
-/** Everything on its way arrives, every lease ends, and whoever is left does its turns. */
-async function settle({ sql, processes }: CrashScene): Promise<void> {
+/** Everything on its way arrives, every lease ends, and whoever is left does its turns until nothing is due. */
+async function settle({ sql, processes }: CrashScene, companyId: string): Promise<void> {
   for (const { plan } of processes) await plan.settle()
-  await sql(
-    `update company_secret_versions set lease_until = now() - interval '1 second' where status = 'pending'`
-  )
-  await sql(
-    `update remote_deletions set next_attempt_at = now() where done_at is null and next_attempt_at < 'infinity'`
-  )
-  const last = processes.at(-1)
-  await last?.app.deps.remoteWrites.reconcileDue()
-  await last?.app.deps.remoteDeletions.runDue()
+  const { app } = pick(processes, Math.random)
+  await eventually(async () => {
+    await sql(
+      `update company_secret_versions set lease_until = now() - interval '1 second'
+       where company_id = $1 and status = 'pending'`,
+      [companyId]
+    )
+    await app.deps.remoteWrites.reconcileDue()
+    await sql(
+      `update remote_deletions set next_attempt_at = now()
+       where company_id = $1 and done_at is null and next_attempt_at < 'infinity'`,
+      [companyId]
+    )
+    await app.deps.remoteDeletions.runTurn(new AbortController().signal)
+    const left = await sql(
+      `select from company_secret_versions where company_id = $1 and status = 'pending'
+       union all select from remote_deletions where company_id = $1 and done_at is null`,
+      [companyId]
+    )
+    if (left.length > 0) throw new Error(`${left.length} are left`)
+  })
 }
 
 interface OurVersion {
