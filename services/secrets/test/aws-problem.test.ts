@@ -18,7 +18,7 @@ import {
   remoteValuesOf,
   shownOf
 } from './support/remote-values.js'
-import { secretsDatabase } from './support/secrets-app.js'
+import { operator, secretsDatabase } from './support/secrets-app.js'
 
 const database = await secretsDatabase(t)
 const env = { PAPERCLIP_SECRETS_AWS_KMS_KEY_ID: keyArn, PAPERCLIP_SECRETS_AWS_DELETE_RECOVERY_DAYS: '7' }
@@ -87,13 +87,18 @@ t.test('each way in which AWS fails has its code, and says nothing of AWS (behav
     setKey('enabled')
     emulator.faults.clear()
   }
-  const { app: poor } = await startSecretsWithAws(t, database, {
-    emulator,
-    load: () => Promise.reject(new Error(canary))
-  })
+  const none = () => Promise.reject(new Error(canary))
+  const { app: poor } = await startSecretsWithAws(t, database, { emulator, load: none })
   const error = await problemOfCall(remoteValuesOf(poor, companyId).read(linked('none')))
   t.match(error, { code: 'provider_unavailable', message: /no AWS credentials/, retryAfterSeconds: 5 })
   t.notOk(shownOf(error).includes(canary))
+  const byDefault = { ...env, PAPERCLIP_SECRETS_PROVIDER: 'aws_secrets_manager' }
+  const { app: sick } = await startSecretsWithAws(t, database, { emulator, env: byDefault, load: none })
+  const { body } = await sick.send(operator(), 'GET', '/health')
+  t.match(body, {
+    status: 'unhealthy',
+    components: { provider: { code: 'provider_unavailable', message: /no AWS credentials/ } }
+  })
 })
 
 t.test('a permission that is missing is named', async (t) => {
@@ -147,6 +152,13 @@ t.test('health asks AWS at most once in 30 s, and repeats what it found', async 
   t.equal(emulator.log.length, 2)
   nowMs = 60_000
   await checkHealth()
+  const fresh = createAwsProvider({ settings, clients, guard, nowMs: () => nowMs })
+  emulator.faults.add({ effect: 'hang', times: 2 })
+  nowMs = 90_000
+  const startedMs = performance.now()
+  await checkHealth()
+  t.match(await problemOfCall(fresh.checkHealth()), { code: 'provider_unavailable' })
+  t.ok(performance.now() - startedMs < 3_000, 'what hangs there holds up nobody here')
 })
 
 t.test(

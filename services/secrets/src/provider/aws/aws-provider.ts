@@ -1,4 +1,5 @@
 import type { SecretProvider } from '../provider.js'
+import { ProviderError } from '../remote-storage.js'
 import type { AwsClients } from './aws-clients.js'
 import { healthProbeNameOf } from './aws-naming.js'
 import { placeOf } from './aws-place.js'
@@ -19,8 +20,10 @@ interface AwsProviderDeps {
 
 /** How long a finding of the health check is repeated: health is polled, and each call costs. */
 const findingKeptMs = 30_000
-/** The check must answer before those who poll give up. */
-const healthDeadlineMs = 3_000
+/** Long enough for credentials and a first connection. */
+const healthDeadlineMs = 4_000
+/** The gateway gives the health of this service 1.5 s. */
+const healthWaitMsMax = 1_000
 
 /** Keeps values at AWS Secrets Manager, and reads those of others there. */
 export function createAwsProvider({ settings, clients, guard, nowMs }: AwsProviderDeps): SecretProvider {
@@ -46,7 +49,12 @@ export function createAwsProvider({ settings, clients, guard, nowMs }: AwsProvid
           })
         )
       },
-      { keptMs: findingKeptMs, nowMs }
+      { keptMs: findingKeptMs, waitMsMax: healthWaitMsMax, nowMs, stillUnknown }
     )
   }
+}
+
+function stillUnknown(): ProviderError {
+  const detail = 'AWS Secrets Manager has not answered yet.'
+  return new ProviderError('provider_unavailable', { detail, mayHaveActed: false })
 }
