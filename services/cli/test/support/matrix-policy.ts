@@ -258,16 +258,19 @@ export const policies: Readonly<Record<string, Policy>> = {
   disableVault: { people: 'admin', call: ofNewVault },
   setDefaultVault: { people: 'admin', call: ofNewVault },
   checkVaultHealth: { people: 'admin', call: ofNewVault },
-  // Through a vault that is not there: nothing is looked at, and nothing linked.
+  // Through a vault of local encryption, where nothing of somebody else's lies.
   previewRemoteImport: {
     people: 'operator',
-    passes: [404],
-    call: ofCompanyWith({ providerConfigId: newId() })
+    passes: [422],
+    call: async (place) => ({ ...ofCompany(place), body: { providerConfigId: await place.newVault() } })
   },
   commitRemoteImport: {
     people: 'operator',
-    passes: [404],
-    call: ofCompanyWith({ providerConfigId: newId(), secrets: [{ externalRef: 'matrix' }] })
+    passes: [422],
+    call: async (place) => ({
+      ...ofCompany(place),
+      body: { providerConfigId: await place.newVault(), secrets: [{ externalRef: 'matrix' }] }
+    })
   },
   getAgentEnvironment: { people: 'viewer', call: ofAgent },
   putAgentEnvironment: {
