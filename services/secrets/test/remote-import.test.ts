@@ -1,7 +1,7 @@
 import { newId } from '@paperclip/contracts'
 import t from 'tap'
 import { startSecretsWithAws } from './support/aws-app.js'
-import { adminSession, createSecret } from './support/fixtures.js'
+import { adminSession, createSecret, putEnv, resolve } from './support/fixtures.js'
 import { canary, type ImportRow, importScene, provider } from './support/import-scene.js'
 import { operator, secretsDatabase } from './support/secrets-app.js'
 import { createVault } from './support/vaults.js'
@@ -337,3 +337,13 @@ t.test(
     for (const { logs } of [app, replica]) t.notMatch(logs(), new RegExp(`${canary}|arn:aws|walk/|lease`))
   }
 )
+
+t.test('what was imported is read through its vault when a bound run asks, and not before', async (t) => {
+  const [{ companyId, providerConfigId }, agentId] = [await newPlace(), newId()]
+  const secrets = [{ externalRef: remote('bound/one'), key: 'bound' }]
+  t.match(await commit(companyId, { providerConfigId, secrets }), { body: { importedCount: 1 } })
+  await putEnv(app, { companyId, agentId }, { K: '$secret:bound' })
+  const before = emulator.log.length
+  t.strictSame((await resolve(replica, { companyId, agentId })).body.env, { K: `${canary}-value` })
+  t.match(emulator.log.slice(before), [{ operation: 'GetSecretValue' }])
+})
