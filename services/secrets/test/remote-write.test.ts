@@ -251,6 +251,20 @@ t.test(
   }
 )
 
+t.test('a name whose deletion has not reached AWS yet is reserved, and free once it has', async (t) => {
+  const companyId = newId()
+  const { id } = await createSecret(app, companyId, { ...aws, name: 'Soon', value: 'v1' })
+  plan.crash(companyId, 'lost_before_effect')
+  t.match((await remove(id)).body, { remote: 'pending' })
+  t.match(await post(companyId, { name: 'Soon', value: 'v2' }), {
+    status: 409,
+    body: { code: 'provider_name_reserved' }
+  })
+  await sql('update remote_deletions set next_attempt_at = now() where company_id = $1', [companyId])
+  await runDeletions()
+  t.equal((await post(companyId, { name: 'Soon', value: 'v2' })).status, 201)
+})
+
 t.test('a restored secret whose value never arrives goes again', async (t) => {
   const companyId = newId()
   const { id } = await createSecret(app, companyId, { ...aws, name: 'Back', value: 'v1' })

@@ -3,7 +3,7 @@ import type { AppError } from '@paperclip/server'
 import type { SecretsDatabase } from '../database.js'
 import { ProviderError, type RemoteStorage } from '../provider/remote-storage.js'
 import { cancelHeldDeletion, holdRemoteDeletion } from '../remote-deletion/held-deletion-store.js'
-import { findReservation } from '../remote-deletion/remote-deletion-store.js'
+import { findReservation, type RemoteReservation } from '../remote-deletion/remote-deletion-store.js'
 import { type PendingWrite, updateWritePlace } from './remote-write-store.js'
 
 interface CallParts {
@@ -29,7 +29,7 @@ export interface RemoteOutcome {
 
 /** Calls the provider: makes the remote secret, adds a version to it, or takes it back from its deletion first. */
 export async function writeRemotely(parts: CallParts, { write, makes, value }: Call): Promise<RemoteOutcome> {
-  const { storage, leftMs } = parts
+  const { db, storage, leftMs } = parts
   if (!makes) {
     await storage.put({ ...write, value, deadlineMs: leftMs() })
     return { externalRef: write.externalRef, remoteName: storage.nameIn(write.externalRef), tagged: null }
@@ -39,10 +39,17 @@ export async function writeRemotely(parts: CallParts, { write, makes, value }: C
     const { externalRef, tagged } = await storage.create({ ...write, name, value, deadlineMs: leftMs() })
     return { externalRef, remoteName: name, tagged }
   } catch (error) {
-    if (!(error instanceof ProviderError) || error.code !== 'provider_name_reserved') throw error
-    return writeToRestored(parts, { write, value, error })
+    if (!(error instanceof ProviderError) || !mayBeReserved.has(error.code)) throw error
+    const { companyId, vault } = write
+    const isThere = (externalRef: string) => storage.isIn(externalRef, vault)
+    const former = await findReservation(db, { companyId, remoteName: name, isThere })
+    if (error.code === 'provider_rejected' && former?.isDone !== false) throw error
+    return writeToRestored(parts, { write, value, former, error })
   }
 }
+
+/** A name is also taken, and a create just rejected, while our own deletion of it has not reached the provider. */
+const mayBeReserved = new Set<string>(['provider_name_reserved', 'provider_rejected'])
 
 /**
  * A remote secret that we had deleted ourselves is taken back and gets the value as a new version. That it goes again
@@ -50,25 +57,25 @@ export async function writeRemotely(parts: CallParts, { write, makes, value }: C
  */
 async function writeToRestored(
   { db, storage, leftMs }: CallParts,
-  { write, value, error }: { write: PendingWrite; value: Buffer; error: ProviderError }
+  {
+    write,
+    value,
+    former,
+    error
+  }: Pick<Call, 'write' | 'value'> & {
+    former: RemoteReservation | undefined
+    error: ProviderError
+  }
 ): Promise<RemoteOutcome> {
   const name = write.externalRef
-  const { companyId, vault } = write
-  const isThere = (externalRef: string) => storage.isIn(externalRef, vault)
-  const former = await findReservation(db, { companyId, remoteName: name, isThere })
   // One that is not done yet may be deleted any moment, by whoever is at it.
   if (former?.isDone !== true)
     throw await reserved({ storage, leftMs }, { write, date: former?.deletionDate, error })
-  const { externalRef } = former
+  const { externalRef, deletionDate } = former
   await transaction(
     db,
     async (tx) => {
-      await holdRemoteDeletion(tx, {
-        ...write,
-        externalRef,
-        remoteName: name,
-        deletionDate: former.deletionDate
-      })
+      await holdRemoteDeletion(tx, { ...write, externalRef, remoteName: name, deletionDate })
       await updateWritePlace(tx, write, externalRef)
     },
     { attemptsMax: 3 }
@@ -78,7 +85,7 @@ async function writeToRestored(
   } catch (refusal) {
     if (!(refusal instanceof ProviderError) || refusal.mayHaveActed) throw refusal
     await transaction(db, (tx) => cancelHeldDeletion(tx, externalRef), { attemptsMax: 3 })
-    throw await reserved({ storage, leftMs }, { write, date: former.deletionDate, error })
+    throw await reserved({ storage, leftMs }, { write, date: deletionDate, error })
   }
   await storage.put({ ...write, externalRef, value, deadlineMs: leftMs() })
   return { externalRef, remoteName: name, tagged: null }

@@ -26,7 +26,7 @@ import {
   retireCurrentVersion
 } from '../version/version-store.js'
 import { pinWarnings } from './pin-warning.js'
-import { createRemotely, rotateRemotely } from './remote-secret.js'
+import { createRemotely, rotateRemotely } from './remotely-kept.js'
 import { activityOf, authorOf, changing, getForChange, getSecretOf, lockForChange } from './secret-change.js'
 import { checkNewSecret } from './secret-input.js'
 import { storeMaterial } from './secret-material.js'
