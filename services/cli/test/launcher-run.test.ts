@@ -74,6 +74,10 @@ t.test(
 t.test('each service gets an environment built for it, and never the other service’s secrets', async (t) => {
   const canary = {
     AWS_ACCESS_KEY_ID: 'aws',
+    AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://127.0.0.1/role',
+    AWS_PROFILE: 'paperclip',
+    AWS_WEB_IDENTITY_TOKEN_FILE: '/run/token',
+    PAPERCLIP_SECRETS_AWS_EXTERNAL_PREFIXES: 'shared/',
     PAPERCLIP_SECRETS_AWS_REGION: 'eu-west-1',
     PAPERCLIP_ALLOWED_HOSTNAMES: 'a.example'
   }
@@ -113,8 +117,12 @@ t.test('each service gets an environment built for it, and never the other servi
   ]
   const secretsOnly = [
     'AWS_ACCESS_KEY_ID',
+    'AWS_CONTAINER_CREDENTIALS_FULL_URI',
+    'AWS_PROFILE',
+    'AWS_WEB_IDENTITY_TOKEN_FILE',
     'PAPERCLIP_AUDIT_KEY_FILE',
     'PAPERCLIP_INTERNAL_KEYS_FILE',
+    'PAPERCLIP_SECRETS_AWS_EXTERNAL_PREFIXES',
     'PAPERCLIP_SECRETS_AWS_REGION',
     'PAPERCLIP_SECRETS_HOST',
     'PAPERCLIP_SECRETS_MASTER_KEY_FILE',
