@@ -76,12 +76,16 @@ t.test('doctor shows every warning of the secrets service, and a fault before th
   const components = { database: ok, masterKey: ok, provider: ok }
   const healthy = { ...ok, version: '0.1.0', strictMode: false, warnings: [], components }
   t.match(checkProvider(healthy), { id: 'secret_provider', status: 'pass' })
+  const atAws = { ...ok, message: 'aws_secrets_manager: region eu-west-1' }
+  const remote = { ...healthy, components: { ...components, provider: atAws } }
+  t.match(checkProvider(remote), { status: 'pass', message: atAws.message })
   const warnings = ['The key file is open.', 'Append-only rests on triggers alone.']
   t.match(checkProvider({ ...healthy, warnings }), { status: 'warn', message: warnings.join(' ') })
   const faulty = { ...components, provider: { status: 'unhealthy', code: 'provider_failed' } as const }
   t.match(checkProvider({ ...healthy, warnings, components: faulty }), {
     status: 'fail',
-    message: /provider_failed/
+    message: /provider_failed/,
+    repair: /secrets doctor/
   })
   t.end()
 })

@@ -63,7 +63,8 @@ export async function buildApp(deps: Deps): Promise<Server> {
     version: serviceVersion,
     strictMode: config.strictMode,
     warnings: deps.warnings,
-    findWarning: deps.remoteDeletions.findWarning,
+    findWarnings: deps.findWarnings,
+    describeProvider: () => `${config.defaultProvider}: ${deps.describeDefaultProvider()}`,
     pingDatabase: ping,
     masterKeyId: deps.masterKeys.active.id,
     defaultProvider: deps.providers.find(config.defaultProvider)

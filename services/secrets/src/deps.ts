@@ -22,12 +22,8 @@ import { tightenKeyFile } from './keyring/key-file-mode.js'
 import { getCursorKey } from './keyring/keyring-store.js'
 import { type MasterKeyring, openMasterKeyring } from './keyring/master-keyring.js'
 import { createOutboxService, type OutboxService } from './outbox/outbox-service.js'
-import { createAwsClients } from './provider/aws/aws-clients.js'
 import type { LoadedCredentials } from './provider/aws/aws-credentials.js'
-import { createAwsProvider } from './provider/aws/aws-provider.js'
-import { createAwsReferenceRules } from './provider/aws/aws-reference-rules.js'
-import { createAwsVaultBackend } from './provider/aws/aws-vault-backend.js'
-import { createReferenceGuard } from './provider/aws/reference-guard.js'
+import { openAws } from './provider/aws/open-aws.js'
 import { createLocalEncryptedProvider } from './provider/local-encrypted.js'
 import { createLocalVaultBackend } from './provider/local-vault-backend.js'
 import type { ProviderRegistry, SecretProvider } from './provider/provider.js'
@@ -86,6 +82,10 @@ export interface Deps {
   readonly remoteDeletions: RemoteDeletionService
   readonly remoteDeletionWorker: RemoteDeletionWorker
   readonly warnings: readonly string[]
+  /** What has become worth a warning since the start. */
+  findWarnings(): Promise<readonly string[]>
+  /** How the deployment sets up the provider that is used when nothing else is said. */
+  describeDefaultProvider(): string
   close(): Promise<void>
 }
 
@@ -155,11 +155,8 @@ export async function createDeps(
     ...hot,
     applicationName: 'paperclip-secrets-resolve'
   })
-  const awsClients = createAwsClients({
-    customEndpoint: config.aws.endpoint,
-    ...(loadAwsCredentials === undefined ? {} : { load: loadAwsCredentials })
-  })
   const { db } = database
+  const aws = openAws({ db, settings: config.aws, load: loadAwsCredentials })
   try {
     await expectSchemaVersion(db, { schema: 'secrets', folder: migrations })
     await expectSameClock(db)
@@ -169,15 +166,9 @@ export async function createDeps(
     const masterKeys = await openMasterKeyring(db, configured)
     const companyKeys = createCompanyKeyring(db, masterKeys)
     const local = createLocalEncryptedProvider(companyKeys)
-    const awsGuard = createReferenceGuard({ db, settings: config.aws })
     const known: Partial<Record<ProviderId, SecretProvider>> = {
       local_encrypted: local,
-      aws_secrets_manager: createAwsProvider({
-        settings: config.aws,
-        clients: awsClients,
-        guard: awsGuard,
-        nowMs: Date.now
-      })
+      aws_secrets_manager: aws.provider
     }
     const providers: ProviderRegistry = { find: (id) => known[id] }
     const backends: VaultBackends = {
@@ -185,10 +176,9 @@ export async function createDeps(
         masterKeySource: config.masterKeySource,
         warnings: keyFileWarnings
       }),
-      aws_secrets_manager: createAwsVaultBackend({ db, settings: config.aws, clients: awsClients })
+      aws_secrets_manager: aws.backend
     }
-    const awsRules = createAwsReferenceRules(awsGuard)
-    const findRules: FindReferenceRules = (id) => (id === 'aws_secrets_manager' ? awsRules : null)
+    const findRules: FindReferenceRules = (id) => (id === 'aws_secrets_manager' ? aws.rules : null)
     const vaults = createVaultService(db)
     const remoteWrites = createRemoteWriteService({ db, providers, logger })
     const reconciler = startReconciler(remoteWrites, logger)
@@ -215,7 +205,12 @@ export async function createDeps(
       cursors,
       masterKeys,
       providers,
-      providerService: createProviderService({ db, providers, backends }),
+      providerService: createProviderService({
+        db,
+        providers,
+        backends,
+        findDeletionWarning: remoteDeletions.findWarning
+      }),
       vaults,
       vaultHealth: createVaultHealthService({ db, vaults, backends, nowMs: Date.now }),
       secrets: createSecretService({
@@ -260,9 +255,14 @@ export async function createDeps(
       remoteDeletions,
       remoteDeletionWorker,
       warnings,
+      async findWarnings() {
+        const found = await Promise.all([remoteDeletions.findWarning(null), aws.findWarning()])
+        return found.filter((warning) => warning !== undefined)
+      },
+      describeDefaultProvider: () => backends[config.defaultProvider]?.describe() ?? 'cannot be used yet',
       async close() {
         await Promise.all([housekeeping.stop(), clock.stop(), reconciler.stop(), remoteDeletionWorker.stop()])
-        await awsClients.close()
+        await aws.close()
         await Promise.all([database.close(), hotDatabase.close()])
       }
     }

@@ -243,6 +243,43 @@ t.test('several companies without a limit on references are a warning', async (t
   })
 })
 
+t.test('a deletion that waits too long is a warning of its company alone', async (t) => {
+  const { app } = calm()
+  const companyId = newId()
+  const { id } = await createSecret(app, companyId, { name: 'Gone', value: canary })
+  await sql(
+    `insert into remote_deletions
+      (id, company_id, secret_id, provider, external_ref, remote_name, next_attempt_at, last_code, created_at)
+    values ($1, $2, $3, 'aws_secrets_manager', $4, 'a/b', now() + interval '1 hour', 'provider_access_denied',
+      now() - interval '1 hour')`,
+    [newId(), companyId, id, `arn:aws:secretsmanager:us-east-1:${accountId}:secret:a/b-AbCdEf`]
+  )
+  const found = await awsHealth(app, companyId)
+  t.match(found, { status: 'warn', warnings: [/1 deleted secret waits .*provider_access_denied/] })
+  t.notMatch(JSON.stringify(found), /arn:/)
+  t.match(await awsHealth(app), { status: 'ok' })
+  await sql('update remote_deletions set done_at = now() where company_id = $1', [companyId])
+})
+
+t.test('the health of the service says in one line how AWS is set up, and what nobody limits', async (t) => {
+  const kmsKey = 'alias/paperclip'
+  const env = { PAPERCLIP_SECRETS_PROVIDER: 'aws_secrets_manager', PAPERCLIP_SECRETS_AWS_KMS_KEY_ID: kmsKey }
+  const { app } = await sound(t, { env })
+  t.match((await app.send(operator(), 'GET', '/health')).body, {
+    status: 'ok',
+    warnings: [],
+    components: {
+      provider: {
+        message:
+          'aws_secrets_manager: region us-east-1, names below paperclip/test-1, a KMS key of its own, credentials from instance'
+      }
+    }
+  })
+  const open = await sound(t, { env: { ...env, PAPERCLIP_SECRETS_AWS_EXTERNAL_PREFIXES: undefined } })
+  for (const companyId of [newId(), newId()]) await createVault(open.app, companyId)
+  t.match((await open.app.send(operator(), 'GET', '/health')).body, { warnings: [/EXTERNAL_PREFIXES/] })
+})
+
 t.test('discovery looks at one page of names, and at no value', async (t) => {
   const { app, emulator } = calm()
   for (const name of ['prod/app/a', 'prod/app/b', 'other/x'])

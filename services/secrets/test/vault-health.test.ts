@@ -97,6 +97,7 @@ function fakeBackend(found: Partial<ProbeResult>, meanwhile: () => Promise<unkno
   const calls: unknown[] = []
   const backend: VaultBackend = {
     isConfigured: true,
+    describe: () => 'made up',
     backupGuidance: [],
     references: null,
     async probe(...call) {

@@ -84,18 +84,21 @@ export async function askSecretsService(
   }
 }
 
-/** The master key opens what is stored, and a canary can be sealed and opened. */
+const providerStep = 'run `paperclipai secrets doctor`: it says what to do'
+
+/** The master key opens what is stored, and the default provider answers: how it is set up is said. */
 export function checkProvider(health: SecretsHealth | null): CheckResult {
   const { pass, warn, fail } = resultsOf('secret_provider')
   if (health === null) return warn('not checked: the secrets service does not answer')
   for (const name of ['masterKey', 'provider', 'database'] as const) {
     const { status, message, code } = health.components[name]
     const text = `${name} of the secrets service: ${message ?? code ?? status}`
-    if (status === 'unhealthy') return fail(text, 'see the log of the secrets service')
-    if (status === 'degraded') return warn(text)
+    const step = name === 'provider' ? providerStep : 'see the log of the secrets service'
+    if (status === 'unhealthy') return fail(text, step)
+    if (status === 'degraded') return warn(text, step)
   }
   return health.warnings.length === 0
-    ? pass('a canary was sealed and opened')
+    ? pass(health.components.provider.message ?? 'answers')
     : warn(health.warnings.join(' '))
 }
 

@@ -7,8 +7,10 @@ interface Deps {
   version: string
   strictMode: boolean
   warnings: readonly string[]
-  /** Says what has become worth a warning since the start, if anything has. */
-  findWarning: () => Promise<string | undefined>
+  /** What has become worth a warning since the start. */
+  findWarnings: () => Promise<readonly string[]>
+  /** The default provider as the deployment sets it up, in one line. */
+  describeProvider: () => string
   /** Resolves when the database answers. */
   pingDatabase: () => Promise<void>
   masterKeyId: string
@@ -29,14 +31,14 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Deps> = async (app, deps) =
               code: 'provider_unsupported',
               message: 'The default provider cannot be used yet.'
             }
-          : await stateOf(() => defaultProvider.checkHealth(), 'provider_failed')
+          : await providerStateOf(defaultProvider, deps.describeProvider)
       // Without a database there is nothing to say about its rows, and its own state says enough.
-      const warning = await deps.findWarning().catch(() => undefined)
+      const warnings = await deps.findWarnings().catch(() => [])
       return {
         status: worstOf([database.status, provider.status]),
         version: deps.version,
         strictMode: deps.strictMode,
-        warnings: warning === undefined ? [...deps.warnings] : [...deps.warnings, warning],
+        warnings: [...deps.warnings, ...warnings],
         components: {
           database,
           masterKey: { status: 'ok' as const, message: `master key ${deps.masterKeyId} wraps company keys` },
@@ -65,4 +67,9 @@ async function stateOf(check: () => Promise<void>, code: string): Promise<Compon
       return { status: 'unhealthy', code: error.code, message: error.message.slice(0, messageCharsMax) }
     return { status: 'unhealthy', code }
   }
+}
+
+async function providerStateOf(provider: SecretProvider, describe: () => string): Promise<ComponentState> {
+  const state = await stateOf(() => provider.checkHealth(), 'provider_failed')
+  return state.status === 'ok' ? { ...state, message: describe().slice(0, messageCharsMax) } : state
 }

@@ -17,6 +17,7 @@ export function createLocalVaultBackend(
 ): VaultBackend {
   return {
     isConfigured: true,
+    describe: () => 'a canary was sealed and opened',
     backupGuidance: backupGuidance(masterKeySource),
     references: null,
     async probe(companyId) {

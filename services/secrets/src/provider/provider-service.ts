@@ -21,6 +21,8 @@ interface ProviderServiceDeps {
   db: Db<SecretsDatabase>
   providers: ProviderRegistry
   backends: VaultBackends
+  /** What of a company waits too long for a remote provider; undefined when nothing does. */
+  findDeletionWarning: (companyId: string) => Promise<string | undefined>
 }
 
 /** What the providers can do, and how they are without a vault. */
@@ -33,7 +35,8 @@ export interface ProviderService {
 }
 
 /** Makes the service. */
-export function createProviderService({ db, providers, backends }: ProviderServiceDeps): ProviderService {
+export function createProviderService(deps: ProviderServiceDeps): ProviderService {
+  const { db, providers, backends } = deps
   return {
     list: () =>
       providerIds.map((id) => {
@@ -50,7 +53,7 @@ export function createProviderService({ db, providers, backends }: ProviderServi
         }
       }),
 
-    checkHealth: (companyId) => Promise.all(providerIds.map((id) => healthOf(backends, id, companyId))),
+    checkHealth: (companyId) => Promise.all(providerIds.map((id) => healthOf(deps, id, companyId))),
 
     async preview(caller, { provider, config, query, nextToken, pageSize }) {
       const place = parseVaultConfig(provider, config)
@@ -90,19 +93,24 @@ const statusOfProbe: Readonly<Record<ProbeResult['status'], SecretProviderHealth
 }
 
 async function healthOf(
-  backends: VaultBackends,
+  { backends, providers, findDeletionWarning }: ProviderServiceDeps,
   provider: ProviderId,
   companyId: string
 ): Promise<SecretProviderHealth> {
   const backend = backends[provider]
   if (backend === undefined)
     return { provider, status: 'warn', message: 'This provider is listed, but cannot be used yet.' }
-  const { status, message, guidance, facts } = await backend.probe(companyId, null)
+  const isRemote = providers.find(provider)?.storage.kind === 'remote'
+  const [{ status, message, guidance, facts }, overdue] = await Promise.all([
+    backend.probe(companyId, null),
+    isRemote ? findDeletionWarning(companyId) : undefined
+  ])
+  const warnings = overdue === undefined ? guidance : [overdue, ...guidance]
   return {
     provider,
-    status: statusOfProbe[status],
+    status: status === 'ready' && overdue !== undefined ? 'warn' : statusOfProbe[status],
     message,
-    ...(guidance.length === 0 ? {} : { warnings: [...guidance] }),
+    ...(warnings.length === 0 ? {} : { warnings: [...warnings] }),
     ...(backend.backupGuidance.length === 0 ? {} : { backupGuidance: [...backend.backupGuidance] }),
     ...(Object.keys(facts).length === 0 ? {} : { details: facts })
   }

@@ -17,6 +17,8 @@ export interface ProbeResult {
 export interface VaultBackend {
   /** Whether the deployment has what this provider needs without a vault. */
   readonly isConfigured: boolean
+  /** How the deployment sets it up, for its operator: part of one line, of at most 300 characters. */
+  describe(): string
   /** What may be lost and how to keep it, for providers that keep values here; else empty. */
   readonly backupGuidance: readonly string[]
   /**

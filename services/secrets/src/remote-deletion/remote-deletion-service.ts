@@ -56,8 +56,8 @@ export interface RemoteDeletionService {
    * on at once.
    */
   runTurn(signal: AbortSignal): Promise<{ readonly hasMore: boolean }>
-  /** Says what has been waiting too long, and what to do about it; undefined when nothing has. */
-  findWarning(): Promise<string | undefined>
+  /** Says what of a company, or, for null, of all, has been waiting too long, and what to do; undefined when nothing has. */
+  findWarning(companyId: string | null): Promise<string | undefined>
 }
 
 interface RemoteDeletionDeps {
@@ -119,8 +119,8 @@ export function createRemoteDeletionService({
       return { hasMore: begun >= attemptsPerTurnMax && done > 0 }
     },
 
-    async findWarning() {
-      const overdue = await findOverdue(db, { olderThanSeconds: overdueSeconds })
+    async findWarning(companyId) {
+      const overdue = await findOverdue(db, { olderThanSeconds: overdueSeconds, companyId })
       if (overdue === undefined) return undefined
       const { count, oldestSeconds, code } = overdue
       const waiting = `${count} deleted ${count === 1 ? 'secret waits' : 'secrets wait'} to be deleted at the provider`

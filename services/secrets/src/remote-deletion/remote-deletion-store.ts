@@ -182,16 +182,17 @@ export interface OverdueDeletions {
   readonly code: string | null
 }
 
-/** Looks for open rows older than `olderThanSeconds`; undefined when there are none. */
+/** Looks for open rows older than `olderThanSeconds`, of one company or, for null, all; undefined when there are none. */
 export async function findOverdue(
   db: Db<SecretsDatabase>,
-  { olderThanSeconds }: { olderThanSeconds: number }
+  { olderThanSeconds, companyId }: { olderThanSeconds: number; companyId: string | null }
 ): Promise<OverdueDeletions | undefined> {
   const { rows } = await sql<OverdueDeletions>`
     select count(*) over () as count, last_code as code,
       extract(epoch from now() - created_at)::float8 as "oldestSeconds"
     from remote_deletions
     where done_at is null and created_at < now() - make_interval(secs => ${olderThanSeconds})
+      and (${companyId}::uuid is null or company_id = ${companyId})
     order by created_at limit 1`.execute(db)
   return rows[0]
 }

@@ -12,7 +12,8 @@ const chain =
 const custody =
   'Credentials that open AWS belong to the deployment: never keep them as secrets of a company (company_secrets), since the provider would have to be open to be opened.'
 
-const warningTexts: Readonly<Record<ProbeWarning, string>> = {
+/** What to do about each. */
+export const warningTexts: Readonly<Record<ProbeWarning, string>> = {
   lasting_credentials:
     'The credentials were given as they are, in the environment or a profile, and nothing renews them: let the secrets service have a role, and keep such keys for short trials.',
   tags_refused:

@@ -21,6 +21,18 @@ export async function isLastUntagged(
   return newest?.tagged === false
 }
 
+/** Whether any vault of any company leads to AWS. */
+export async function hasVaults(db: Db<SecretsDatabase>): Promise<boolean> {
+  const vault = await db
+    .selectFrom('company_secret_provider_configs')
+    .select('id')
+    .where('provider', '=', 'aws_secrets_manager')
+    .where('status', '<>', 'disabled')
+    .limit(1)
+    .executeTakeFirst()
+  return vault !== undefined
+}
+
 /** Whether several companies keep secrets or vaults here. */
 export async function hasSeveralCompanies(db: Db<SecretsDatabase>): Promise<boolean> {
   const { rows } = await sql<{ several: SqlBool }>`

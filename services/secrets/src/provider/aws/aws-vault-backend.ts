@@ -35,6 +35,7 @@ export function createAwsVaultBackend(parts: AwsBackendParts): VaultBackend {
   const { settings } = parts
   return {
     isConfigured: settings.region !== null && settings.deploymentId !== null,
+    describe: () => describe(parts),
     backupGuidance,
     references: createAwsReferenceLister(parts),
     async probe(companyId, vault) {
@@ -114,6 +115,13 @@ function factsOf(place: AwsPlace, credentialSource: string | null): ProviderFact
     kmsKeyConfigured: kmsKeyId !== null,
     ...(credentialSource === null ? {} : { credentialSource })
   }
+}
+
+function describe({ settings, clients: { credentials } }: AwsBackendParts): string {
+  const { region, prefix, deploymentId, kmsKeyId } = settings
+  const key = kmsKeyId === null ? 'no KMS key of its own' : 'a KMS key of its own'
+  const place = `region ${region?.region ?? 'not set'}, names below ${prefix}/${deploymentId ?? '(no deployment id)'}`
+  return `${place}, ${key}, credentials from ${credentials.source ?? 'nowhere yet'}`
 }
 
 /** What is known of a place that says too little to be one. */
