@@ -106,7 +106,7 @@ async function manage(t: Test, { operator, emulator, canaries, companyId }: Scen
     { version: 2, status: 'current' },
     { version: 1, status: 'previous' }
   ])
-  const events = await json(operator, ['secrets', 'access-events', '--secret', 'stripe'])
+  const events = await json(operator, ['secrets', 'access-events', 'stripe'])
   t.match(events.slice(0, 2), [
     { outcome: 'success', provider: 'aws_secrets_manager' },
     { outcome: 'success', provider: 'aws_secrets_manager' }
