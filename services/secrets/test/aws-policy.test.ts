@@ -103,7 +103,9 @@ t.test('with the least policy a value is written, rotated, read, pinned and dele
   const remote = emulator.account.secrets.get(`paperclip/test-1/${companyId}/key`)
   t.match(remote, { keyId: keyArn })
   t.equal(remote?.tags.size, 6)
-  t.match(await storage().delete({ externalRef: arn, deadlineMs: 5_000 }), { deletionDate: Date })
+  const gone = await app.send(operator(), 'DELETE', `/secrets/${id}?force=true`)
+  t.match(gone, { status: 200, body: { remote: 'scheduled' } })
+  t.equal(emulator.log.at(-1)?.secretId, arn, 'by its full name')
 })
 
 t.test('without one of its permissions the error names that one, and no ARN', async (t) => {
@@ -141,6 +143,8 @@ t.test('without one of its permissions the error names that one, and no ARN', as
     code: 'provider_access_denied',
     message: /secretsmanager:DeleteSecret/
   })
+  const gone = await app.send(operator(), 'DELETE', `/secrets/${id}?force=true`)
+  t.match(gone, { status: 200, body: { remote: 'pending' } }, 'which goes on when the permission is there')
   for (const text of [...texts, JSON.stringify(health), app.logs()])
     t.notMatch(text, /arn:aws|assumed-role|123456789012|canary/)
 })
