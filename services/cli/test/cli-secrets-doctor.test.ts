@@ -134,7 +134,13 @@ t.test('a provider that is used, or set up, fails with every next step and exit 
 })
 
 t.test('each vault is judged by its last check, and a warning is no failure', async (t) => {
-  const details = { code: 'tags_refused', message: 'Tags.', guidance: ['Add the permission.'] }
+  const place = {
+    region: 'eu-west-1',
+    secretNamePrefix: 'pc',
+    namespace: 'prod',
+    credentialSource: 'instance'
+  }
+  const details = { code: 'tags_refused', message: 'Tags.', guidance: ['Add the permission.'], ...place }
   const vaults = [
     vaultOf(1, { isDefault: true }),
     vaultOf(2, { healthStatus: null, healthCheckedAt: null, healthMessage: null }),
@@ -151,7 +157,12 @@ t.test('each vault is judged by its last check, and a warning is no failure', as
     { id: 'default of aws_secrets_manager', status: 'pass', message: /V1/ },
     { id: 'vault V1', status: 'pass', message: /It answers\. \(checked 2026/ },
     { id: 'vault V2', status: 'warn', message: /never checked/, repair: /vault health .*--probe/ },
-    { id: 'vault V3', status: 'warn', message: /Tags/, repair: 'Add the permission.' },
+    {
+      id: 'vault V3',
+      status: 'warn',
+      message: /\[eu-west-1, pc\/prod, no own KMS key, credentials: instance\]/,
+      repair: 'Add the permission.'
+    },
     { id: 'vault V4', status: 'pass', message: /disabled/ },
     { id: 'vault V5', status: 'pass', message: /draft/ }
   ])

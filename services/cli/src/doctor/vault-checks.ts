@@ -1,4 +1,10 @@
-import type { ProviderId, SecretProviderHealth, SecretProviderView, VaultView } from '@paperclip/contracts'
+import type {
+  ProviderFacts,
+  ProviderId,
+  SecretProviderHealth,
+  SecretProviderView,
+  VaultView
+} from '@paperclip/contracts'
 import { type CheckResult, resultsOf } from './doctor-check.js'
 
 const usable = ['ready', 'warning']
@@ -9,7 +15,8 @@ export function checkProviderOf(
   { view, isUsed }: { view: SecretProviderView; isUsed: boolean }
 ): CheckResult {
   const { pass, warn, fail } = resultsOf(health.provider)
-  const { status, message, warnings = [] } = health
+  const { status, warnings = [] } = health
+  const message = health.message + factsText(health.details)
   if (status === 'ok') return pass(message)
   if (!view.supportsManagedValues && !view.supportsExternalReferences) return pass('cannot be used yet')
   // Vaults bring what the deployment does not say, and whoever keeps everything here needs neither.
@@ -25,7 +32,8 @@ export function checkVault(vault: VaultView): CheckResult {
   if (status === 'coming_soon') return pass('a draft: its provider cannot be used yet')
   const step = `run \`paperclipai vault health ${id}\`, or this with --probe`
   if (healthStatus === null || healthCheckedAt === null) return warn('never checked', step)
-  const message = `${healthMessage ?? healthStatus} (checked ${healthCheckedAt})`
+  const found = `${healthMessage ?? healthStatus}${factsText(healthDetails)}`
+  const message = `${found} (checked ${healthCheckedAt})`
   if (healthStatus === 'ready') return pass(message)
   const steps = stepsOf(healthDetails?.guidance ?? []) ?? step
   return healthStatus === 'error' ? fail(message, steps) : warn(message, steps)
@@ -50,6 +58,15 @@ function checkDefault(provider: ProviderId, inUse: readonly VaultView[]): CheckR
 
 function isUsable({ status }: VaultView): boolean {
   return usable.includes(status)
+}
+
+/** Where a provider was looked for, and as whom. */
+function factsText(facts: ProviderFacts | null | undefined): string {
+  if (facts?.region === undefined) return ''
+  const { region, secretNamePrefix, namespace, kmsKeyConfigured, credentialSource } = facts
+  const place = `${region}, ${secretNamePrefix ?? '?'}/${namespace ?? '?'}`
+  const key = kmsKeyConfigured ? 'own KMS key' : 'no own KMS key'
+  return ` [${place}, ${key}, credentials: ${credentialSource ?? 'none'}]`
 }
 
 function stepsOf(sentences: readonly string[]): string | undefined {
