@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { newId } from '@paperclip/contracts'
+import { eventually, type Teardown } from '@paperclip/testing'
 import t from 'tap'
 import type { StoredVersion } from '../src/provider/provider.js'
 import { testCredential } from './emulator/emulator.js'
 import { startSecretsWithAws } from './support/aws-app.js'
 import { openClient } from './support/aws-client.js'
-import { adminSession, createSecret, putEnv, resolve } from './support/fixtures.js'
+import { adminSession, createSecret, eventsOf, putEnv, resolve } from './support/fixtures.js'
 import {
   canary,
   deadlineMs,
@@ -129,6 +130,65 @@ t.test('a hundred readers of one version share one call, and each has bytes of h
   emulator.log.length = 0
   await Promise.all(Array.from({ length: 5 }, () => read(linked('followed'))))
   t.equal(operations().length, 5, 'what is current may change, so it is never shared')
+})
+
+/** Counts the reads that the service has begun, past every look-up and wait of its own. */
+function countReads(t: Teardown): () => number {
+  const { providers } = app.deps
+  const { find } = providers
+  let begun = 0
+  providers.find = (id) => {
+    const provider = find(id)
+    if (provider === undefined) return undefined
+    return {
+      ...provider,
+      readVersion(place, stored) {
+        const reading = provider.readVersion(place, stored)
+        begun += 1
+        return reading
+      }
+    }
+  }
+  t.teardown(() => {
+    providers.find = find
+  })
+  return () => begun
+}
+
+t.test('100 concurrent resolves of one version: 1 GetSecretValue, 100 events', async (t) => {
+  const target = { companyId: newId(), agentId: newId() }
+  await createSecret(app, target.companyId, {
+    name: 'Shared',
+    value: canary,
+    provider: 'aws_secrets_manager'
+  })
+  await putEnv(app, target, { SHARED: '$secret:shared' })
+  emulator.log.length = 0
+  const begun = countReads(t)
+  let release = () => {}
+  emulator.settings.answersAfter = new Promise((open) => {
+    release = open
+  })
+  t.teardown(() => release())
+  const resolving = Promise.all(Array.from({ length: 100 }, () => resolve(app, target)))
+  await eventually(async () => {
+    const [row] = await sql(
+      'select count(*)::int as events from secret_access_events where company_id = $1',
+      [target.companyId]
+    )
+    if (row?.events !== 100 || begun() !== 100) throw new Error(`${row?.events} events, ${begun()} reads`)
+  })
+  release()
+  for (const { status, body } of await resolving)
+    t.match({ status, body }, { status: 200, body: { env: { SHARED: canary } } })
+  t.strictSame(operations(), ['GetSecretValue'])
+  const events = await eventsOf(app, target.companyId, '?limit=500')
+  t.equal(events.length, 100)
+  t.equal(new Set(events.map(({ runId }: { runId: string }) => runId)).size, 100, 'each run has its own')
+  for (const { outcome, secretKey, version } of events)
+    t.strictSame({ outcome, secretKey, version }, { outcome: 'success', secretKey: 'shared', version: 1 })
+  t.match(await resolve(app, target), { status: 200 })
+  t.equal(operations().length, 2, 'whoever comes later asks anew')
 })
 
 t.test('a linked secret is read as it is linked: current, by label, or by id', async (t) => {

@@ -48,6 +48,8 @@ export interface EmulatorSettings {
   nowMs: () => number
   /** Requests that are answered in one second; the others are throttled. */
   requestsPerSecondMax: number
+  /** What answers wait for, once their request is in the log. */
+  answersAfter: Promise<void>
 }
 
 export interface Emulator {
@@ -94,7 +96,8 @@ export async function startEmulator(options: Partial<typeof standard> = {}): Pro
       policy: allowAll,
       listLagMs: 0,
       nowMs: Date.now,
-      requestsPerSecondMax: Number.POSITIVE_INFINITY
+      requestsPerSecondMax: Number.POSITIVE_INFINITY,
+      answersAfter: Promise.resolve()
     },
     faults: new FaultQueue(),
     log: [],
@@ -137,6 +140,7 @@ async function answer(running: Running, request: IncomingMessage, response: Serv
   const refused = result instanceof ServiceError
   const outcome = refused ? (result.type.split('#').at(-1) ?? result.type) : 'ok'
   note(running, { ...seen, accessKeyId, outcome })
+  await running.settings.answersAfter
   if (refused) return answerError(response, result.status, result.type, result.message)
   if (fault !== undefined) return answerBadly(response, fault, JSON.stringify(result))
   response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1' })
