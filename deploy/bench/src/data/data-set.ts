@@ -23,6 +23,9 @@ export interface DataSet {
   readonly agentKeys: readonly string[]
 }
 
+/** How long the runs last: longer than the bench. */
+export const runSeconds = 7_200
+
 const agentsPerCompany = 20
 const bindings = 5
 const wideBindings = 20
@@ -30,7 +33,6 @@ const agentKeys = 32
 /** 64 characters: the length of a common API key. */
 const valueBytes = 48
 const parallelCalls = 16
-const runSeconds = 7_200
 const outboxMsMax = 60_000
 
 /** Makes companies of 20 agents until there are enough, and waits until their activity has been delivered. */
