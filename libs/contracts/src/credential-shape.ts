@@ -8,7 +8,7 @@ import { isSensitiveName } from './sensitive-name.js'
 
 /**
  * What providers put before the keys they hand out, in any order. Followed by 16 characters that look
- * drawn: with a digit, or in both cases. Names of packages and branches that begin alike are mostly lower case.
+ * drawn: without a break, with a digit, or in both cases. Names of packages and branches that begin alike are mostly lower case.
  */
 const keyPrefixes = [
   'gh[pousr]_', 'github_pat_', 'gl(?:pat|rt|dt|cbt|ptt|soat|ft|agent)-', 'npm_', 'hf_', 'gsk_', 'xai-', 'r8_', 'pplx-',
@@ -20,7 +20,7 @@ const keyPrefixes = [
 const before = '(?<![A-Za-z0-9])'
 const hasDigit = '(?=[A-Za-z_.-]{0,80}\\d)'
 const hasBothCases = '(?=[A-Z_.-]{0,80}[a-z])(?=[a-z_.-]{0,80}[A-Z])'
-const drawn = `(?:${hasDigit}|${hasBothCases})[A-Za-z0-9_.-]{16}`
+const drawn = `(?:[A-Za-z0-9]{16}|(?:${hasDigit}|${hasBothCases})[A-Za-z0-9_.-]{16})`
 
 /** Every shape, for the test that holds what the head of this file promises. */
 export const credentialShapes: readonly RegExp[] = [

@@ -108,7 +108,12 @@ const credentials = [
 ].map((prefix) => `${prefix}${filler(43)}`)
 credentials.push(
   ...[`sk-${filler(32).toLowerCase()}`, `sk-${filler(9)}_${filler(4)}-${filler(8)}`],
-  ...[`sk-${'abcdef'.repeat(2)}${filler(6)}`, `npm_${'aB'.repeat(18)}`, `dop_v1_${hex(64)}`],
+  ...[
+    `sk-${'abcdef'.repeat(2)}${filler(6)}`,
+    `npm_${'aB'.repeat(18)}`,
+    `ghp_${'a'.repeat(36)}`,
+    `dop_v1_${hex(64)}`
+  ],
   ...[`AKIA${upper(16)}`, `ASIA${upper(16)}`, `SG.${filler(22)}.${filler(43)}`],
   ...[`123456789:AA${filler(33)}`, `M${filler(23)}.${filler(6)}.${filler(27)}`],
   `eyJ${filler(20)}.eyJ${filler(40)}.${filler(43)}`,
