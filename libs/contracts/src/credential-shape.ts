@@ -8,7 +8,7 @@ import { isSensitiveName } from './sensitive-name.js'
 
 /**
  * What providers put before the keys they hand out, in any order. Followed by 16 characters that look
- * drawn: without a break, with a digit, or in both cases. Names of packages and branches that begin alike are mostly lower case.
+ * drawn: without a break, with a digit, or in both cases. Names that begin alike are mostly short words in lower case.
  */
 const keyPrefixes = [
   'gh[pousr]_', 'github_pat_', 'gl(?:pat|rt|dt|cbt|ptt|soat|ft|agent)-', 'npm_', 'hf_', 'gsk_', 'xai-', 'r8_', 'pplx-',
