@@ -107,6 +107,35 @@ t.test('a source that fails or hangs fails its callers in time, and is asked aga
   }
 })
 
+t.test(
+  'a source that hung is asked anew after half a minute, and what it brings then is dropped',
+  async (t) => {
+    let nowMs = 0
+    let answerLate: (late: typeof loaded) => void = () => {}
+    const answers = [new Promise<typeof loaded>((resolve) => (answerLate = resolve)), Promise.resolve(loaded)]
+    const source = createCredentialSource({ load: () => answers.shift() ?? never(), nowMs: () => nowMs })
+    await t.rejects(source.get(10))
+    nowMs = 29_999
+    await t.rejects(source.get(10), 'it is waited for')
+    nowMs = 30_000
+    const fresh = await source.get(1_000)
+    answerLate({ ...loaded, accessKeyId: 'late' })
+    await new Promise(setImmediate)
+    t.equal(await source.get(10), fresh)
+  }
+)
+
+t.test('credentials that still hold are used while new ones cannot be had', async (t) => {
+  let nowMs = 0
+  const answers = [Promise.resolve({ ...loaded, expiration: new Date(100_000) })]
+  const source = createCredentialSource({ load: () => answers.shift() ?? never(), nowMs: () => nowMs })
+  const first = await source.get(10)
+  nowMs = 99_999
+  t.equal(await source.get(10), first)
+  nowMs = 100_000
+  await t.rejects(source.get(10))
+})
+
 t.test('credentials are named by where they came from, and print nothing secret', async (t) => {
   const sources = {
     environment: { CREDENTIALS_ENV_VARS: 'g' },

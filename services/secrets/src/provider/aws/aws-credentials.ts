@@ -42,6 +42,10 @@ export interface AwsCredentialSource {
 
 /** Renewed this long before they end, so that none ends on its way. */
 const renewBeforeMs = 60_000
+/** While those in hand still hold, new ones are waited for no longer than this. */
+const patientMs = 1_000
+/** A source that says nothing for so long (the chain has sources without a limit) is asked anew by whoever comes next. */
+const loadMsMax = 30_000
 
 /** By the marks that the sources leave; the first that is there decides. Metadata of an instance leaves none. */
 const marks: readonly (readonly [string, CredentialSource])[] = [
@@ -71,25 +75,35 @@ export function createCredentialSource(options: {
 }): AwsCredentialSource {
   const { load, nowMs } = options
   let held: AwsCredentials | null = null
-  let loading: Promise<AwsCredentials> | null = null
+  let loading: { readonly work: Promise<AwsCredentials>; readonly startedMs: number } | null = null
 
   function renew(): Promise<AwsCredentials> {
-    loading ??= load()
-      .then((loaded) => {
-        held = toCredentials(loaded)
-        return held
-      })
-      .finally(() => {
-        loading = null
-      })
-    return loading
+    if (loading !== null && nowMs() - loading.startedMs < loadMsMax) return loading.work
+    const begun = { work: load().then(toCredentials), startedMs: nowMs() }
+    loading = begun
+    const end = (loaded: AwsCredentials | null) => {
+      // What comes from a source that was given up must not take the place of newer ones.
+      if (loading !== begun) return
+      loading = null
+      held = loaded ?? held
+    }
+    begun.work.then(end, () => end(null))
+    return begun.work
   }
+
+  const holds = (marginMs: number) =>
+    held !== null && (held.expiresAtMs === null || nowMs() < held.expiresAtMs - marginMs) ? held : null
 
   return {
     async get(timeoutMs) {
-      if (held !== null && (held.expiresAtMs === null || nowMs() < held.expiresAtMs - renewBeforeMs))
-        return held
-      return within(timeoutMs, renew())
+      const present = holds(renewBeforeMs)
+      if (present !== null) return present
+      const waitMs = holds(0) === null ? timeoutMs : Math.min(timeoutMs, patientMs)
+      return within(waitMs, renew()).catch((error: unknown) => {
+        const lasting = holds(0)
+        if (lasting === null) throw error
+        return lasting
+      })
     },
     drop(bad) {
       if (held === bad) held = null
