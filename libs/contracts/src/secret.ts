@@ -209,7 +209,9 @@ export const updateSecret = defineRoute({
     'in_use',
     'infra_secret',
     'reference_frozen',
-    'status_unsupported'
+    'status_unsupported',
+    // The name may be that of a secret which is just being written.
+    ...writeProblems
   ]
 })
 
@@ -276,6 +278,7 @@ export const rotateSecret = defineRoute({
     'vault_mismatch',
     'state_conflict',
     'company_shredded',
+    'provider_name_reserved',
     ...writeProblems,
     ...referenceProblems
   ]

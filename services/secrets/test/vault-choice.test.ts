@@ -98,6 +98,7 @@ const slow: SecretProvider = {
     nameOf: ({ key }) => key,
     nameIn: (externalRef) => externalRef,
     isIn: () => true,
+    isShared: () => false,
     async create({ secretId, vault }) {
       writtenTo.set(secretId, vault?.config.region)
       await meanwhile()

@@ -43,6 +43,14 @@ export interface RemoteStorage {
   /** The name within a full name that the provider gave. */
   nameIn(externalRef: string): string
   /**
+   * Whether a remote secret, made through one vault, is the very one that another vault would have for the same secret
+   * of ours, under the same key of the operator's. Two vaults may lead to one place.
+   */
+  isShared(
+    remote: { readonly externalRef: string; readonly vault: VaultRoute | null },
+    secret: Pick<RemoteVersion, 'companyId' | 'key' | 'vault'>
+  ): boolean
+  /**
    * Makes a secret with its first version, current at once. Throws `provider_name_reserved` while a deleted secret
    * of this name is still kept there. `tagged`: whether its tags were taken too.
    */

@@ -11,7 +11,13 @@ import {
 } from '../secret/secret-store.js'
 import { retireCurrentVersion } from '../version/version-store.js'
 import type { RemoteOutcome } from './remote-call.js'
-import { confirmVersion, failVersion, lockWrite, type PendingWrite } from './remote-write-store.js'
+import {
+  confirmVersion,
+  failVersion,
+  hasVersionIn,
+  lockWrite,
+  type PendingWrite
+} from './remote-write-store.js'
 
 /** A write that is on record: the secret with its new version. */
 export interface Finished {
@@ -23,15 +29,15 @@ type Record = (tx: Tx<SecretsDatabase>, finished: Finished) => Promise<void>
 
 /**
  * Numbers a version that the provider has and makes it current. When the reconciler was first, its outcome stands.
- * Null when the value belongs to nobody any more, since the secret was deleted or the write was given up meanwhile:
- * a remote secret that was made for it is deleted again.
+ * Otherwise the value belongs to nobody any more, and why is said: a remote secret that was made for it is deleted
+ * again. One that the secret had before is not: what becomes of it was decided when the secret was deleted.
  */
 export async function finishWrite(
   tx: Tx<SecretsDatabase>,
   write: PendingWrite,
   outcome: RemoteOutcome,
   record: Record
-): Promise<Finished | null> {
+): Promise<Finished | 'secret_deleted' | 'given_up'> {
   const { companyId, secretId: id } = write
   const secret = await lockSecretAsItIs(tx, { companyId, id })
   const { status, version: settled } = await lockWrite(tx, write)
@@ -40,9 +46,9 @@ export async function finishWrite(
   if (secret.deleted_at !== null || status !== 'pending') {
     await failVersion(tx, write)
     await releaseHeldDeletion(tx, { companyId, secretId: id })
-    if (secret.deleted_at !== null || tagged !== null)
-      await enqueueRemoteDeletion(tx, { ...write, externalRef, remoteName })
-    return null
+    const isAbandoned = secret.deleted_at !== null && !(await hasVersionIn(tx, write, externalRef))
+    if (isAbandoned || tagged !== null) await enqueueRemoteDeletion(tx, { ...write, externalRef, remoteName })
+    return secret.deleted_at !== null && secret.latest_version > 0 ? 'secret_deleted' : 'given_up'
   }
   const version = secret.latest_version + 1
   await retireCurrentVersion(tx, write)

@@ -106,8 +106,12 @@ export function createRemoteWriteService({ db, providers, logger }: RemoteWriteD
         unsettled(write, error)
         throw outcomeUnknown(error)
       })
-      if (finished === null)
+      if (finished === 'secret_deleted')
         throw new AppError('secret_not_found', { detail: 'The secret was deleted meanwhile.' })
+      if (finished === 'given_up')
+        throw new AppError('state_conflict', {
+          detail: 'The provider took so long that the write was given up: nothing has changed. Try again.'
+        })
       return finished
     },
 

@@ -157,6 +157,35 @@ export async function findRemotePlace(
   return row?.external_ref ?? null
 }
 
+/** Every place where a secret has values, and the vault that led there, the newest first. */
+export async function listRemotePlaces(
+  db: Db<SecretsDatabase>,
+  { companyId, secretId }: Pick<ValuePlace, 'companyId' | 'secretId'>
+): Promise<{ readonly externalRef: string; readonly vault: VaultRoute | null }[]> {
+  const { rows } = await sql<{ external_ref: string; id: string | null; config: VaultConfig | null }>`
+    select v.external_ref, c.id, c.config from (
+      select external_ref, provider_config_id, max(version) as newest from company_secret_versions
+      where company_id = ${companyId} and secret_id = ${secretId} and version is not null
+        and external_ref is not null
+      group by external_ref, provider_config_id
+    ) v left join company_secret_provider_configs c on c.id = v.provider_config_id
+    order by v.newest desc`.execute(db)
+  return rows.map(({ external_ref: externalRef, id, config }) => ({
+    externalRef,
+    vault: id === null || config === null ? null : { id, config }
+  }))
+}
+
+/** Says whether a secret has a version with a number in a remote secret: whoever deletes it knows of that one. */
+export async function hasVersionIn(
+  tx: Tx<SecretsDatabase>,
+  { companyId, secretId }: Pick<ValuePlace, 'companyId' | 'secretId'>,
+  externalRef: string
+): Promise<boolean> {
+  const places = await listRemotePlaces(tx, { companyId, secretId })
+  return places.some((place) => place.externalRef === externalRef)
+}
+
 /** A version as a writer finds it once the provider has answered. */
 export type WrittenVersion = Pick<Selectable<VersionTable>, 'status' | 'version' | 'provider_config_id'>
 

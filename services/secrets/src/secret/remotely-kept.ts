@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Db } from '@paperclip/db'
+import type { Db, Tx } from '@paperclip/db'
 import { AppError } from '@paperclip/server'
 import type { Insertable } from 'kysely'
 import { activityAuthorOf } from '../audit/activity-store.js'
@@ -11,7 +11,12 @@ import { refuseShredded } from '../keyring/shredded.js'
 import type { ValuePlace } from '../provider/provider.js'
 import type { RemoteStorage } from '../provider/remote-storage.js'
 import type { AnnouncedWrite, RemoteWriteService } from '../remote-write/remote-write-service.js'
-import { findPendingOf, findRemotePlace, insertPendingVersion } from '../remote-write/remote-write-store.js'
+import {
+  findPendingOf,
+  findRemotePlace,
+  insertPendingVersion,
+  listRemotePlaces
+} from '../remote-write/remote-write-store.js'
 import { type ChosenVault, holdChosenVault } from '../vault/chosen-vault.js'
 import { authorOf, changing } from './secret-change.js'
 import { type CountedSecretRow, insertSecret, lockSecret, type SecretRow } from './secret-store.js'
@@ -70,14 +75,27 @@ export async function rotateRemotely(
       const secret = await lockSecret(tx, { companyId: place.companyId, id: place.secretId })
       if (secret === undefined) throw new AppError('secret_not_found')
       judge(secret)
-      const present = await findRemotePlace(tx, { ...place, vaultId: vault?.id ?? null })
-      const externalRef = present ?? storage.nameOf({ companyId: place.companyId, key: secret.key, vault })
+      const { key } = secret
+      const present = await findPresent(tx, { ...remote, key })
+      const externalRef = present ?? storage.nameOf({ companyId: place.companyId, key, vault })
       if ((await findPendingOf(tx, place)) !== undefined) throw new StillWriting()
       await insertPendingVersion(tx, { ...version, externalRef })
       return { write: { ...writeOf(caller, remote, secret), externalRef }, makes: present === null }
     })
   )
   return finish(deps, caller, storage, { ...announced, value })
+}
+
+/** The remote secret that gets the new version: that of the vault, or one that another vault of the same place has made. */
+async function findPresent(
+  tx: Tx<SecretsDatabase>,
+  { place, storage, vault, key }: RemoteValue & { key: string }
+): Promise<string | null> {
+  const own = await findRemotePlace(tx, { ...place, vaultId: vault?.id ?? null })
+  if (own !== null) return own
+  const wanted = { companyId: place.companyId, key, vault }
+  const known = await listRemotePlaces(tx, place)
+  return known.find((remote) => storage.isShared(remote, wanted))?.externalRef ?? null
 }
 
 /** How long a second writer waits for the first. */

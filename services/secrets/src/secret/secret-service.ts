@@ -96,7 +96,7 @@ export function createSecretService(deps: SecretServiceDeps): SecretService {
         ...author
       } as const
       const home = providerOf(providers, provider)
-      const taking = <T>(work: () => Promise<T>) => takingName(deps, { companyId, name, key }, work)
+      const taking = <T>(work: () => Promise<T>) => takingName(deps, () => ({ companyId, name, key }), work)
       if (home.storage.kind === 'remote' && 'value' in material) {
         const remote = { place, storage: home.storage, vault, value: material.value, row }
         return toSecretView(await taking(() => createRemotely(deps, caller, remote)))
@@ -123,18 +123,26 @@ export function createSecretService(deps: SecretServiceDeps): SecretService {
     },
 
     async update(caller, id, input) {
-      const row = await changing(db, caller, async (tx) => {
-        const secret = await lockForChange(tx, caller, id)
-        const { changes, deletes } = planUpdate(secret, input)
-        const changed = Object.keys(changes).join(', ')
-        const updated =
-          changed === ''
-            ? await getSecretOf(tx, caller, id)
-            : await updateSecret(tx, { companyId: secret.company_id, id }, changes)
-        if (changed !== '')
-          await insertActivity(tx, caller, activityOf('secret.updated', updated, { changed }))
-        return deletes ? deleteLocked(tx, caller, updated, { force: false }) : updated
-      })
+      let wanted: { companyId: string; name: string; key: string } | null = null
+      const row = await takingName(
+        deps,
+        () => wanted,
+        () =>
+          changing(db, caller, async (tx) => {
+            const secret = await lockForChange(tx, caller, id)
+            const { changes, deletes } = planUpdate(secret, input)
+            const { company_id: companyId, name, key } = secret
+            wanted = { companyId, name: changes.name ?? name, key: changes.key ?? key }
+            const changed = Object.keys(changes).join(', ')
+            const updated =
+              changed === ''
+                ? await getSecretOf(tx, caller, id)
+                : await updateSecret(tx, { companyId, id }, changes)
+            if (changed !== '')
+              await insertActivity(tx, caller, activityOf('secret.updated', updated, { changed }))
+            return deletes ? deleteLocked(tx, caller, updated, { force: false }) : updated
+          })
+      )
       return toSecretView(row)
     },
 

@@ -15,14 +15,15 @@ interface UnfinishedDeps {
  */
 export async function takingName<T>(
   { db, remoteWrites }: UnfinishedDeps,
-  taken: { companyId: string; name: string; key: string },
+  whatIsTaken: () => { companyId: string; name: string; key: string } | null,
   work: () => Promise<T>
 ): Promise<T> {
   try {
     return await work()
   } catch (error) {
     if (!(error instanceof AppError) || !['name_taken', 'key_taken'].includes(error.code)) throw error
-    const unfinished = await findUnfinishedSecret(db, taken)
+    const taken = whatIsTaken()
+    const unfinished = taken === null ? undefined : await findUnfinishedSecret(db, taken)
     if (unfinished === undefined) throw error
     const { versionId, isOverdue } = unfinished
     if (versionId === null || !isOverdue)

@@ -44,6 +44,7 @@ export function createRemoteStandIn(): RemoteStandIn {
       nameOf: ({ companyId, key }) => nameOf(companyId, key),
       nameIn: (externalRef) => externalRef.slice(externalRef.lastIndexOf(':') + 1),
       isIn: (externalRef, vault) => externalRef.startsWith(`standin:${vault?.id ?? 'deployment'}:`),
+      isShared: () => false,
       async create({ companyId, name, vault }) {
         await writing()
         const externalRef = `standin:${vault?.id ?? 'deployment'}:${name}`

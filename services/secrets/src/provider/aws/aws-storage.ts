@@ -55,6 +55,11 @@ export function createAwsStorage({
       const reference = parseAwsReference(externalRef)
       return reference !== null && leadsTo(reference, placeOf(settings, vault?.config ?? null).region)
     },
+    isShared: ({ externalRef, vault }, secret) => {
+      const wanted = managedPlaceOf(settings, secret)
+      if (!isArnOfName(externalRef, { name: wanted.name, region: wanted.place.region })) return false
+      return placeOf(settings, vault?.config ?? null).kmsKeyId === wanted.place.kmsKeyId
+    },
     async create({ name, versionId, value, deadlineMs, ...secret }) {
       const { place } = managedPlaceOf(settings, secret)
       const { region, kmsKeyId } = place
