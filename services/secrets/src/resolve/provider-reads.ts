@@ -73,7 +73,7 @@ async function readWithin(
   reads: readonly ProviderRead[],
   { atOnceMax, deadlineMs }: Pick<ProviderReadsOptions, 'atOnceMax' | 'deadlineMs'>
 ): Promise<(Buffer | Error)[]> {
-  const outcomes: (Buffer | Error)[] = reads.map(() => tooLate())
+  const outcomes: (Buffer | Error | undefined)[] = reads.map(() => undefined)
   let isLate = false
   let next = 0
   let bytes = 0
@@ -98,7 +98,7 @@ async function readWithin(
   await Promise.race([Promise.all(readers), deadline])
   isLate = true
   clearTimeout(timer)
-  return outcomes
+  return outcomes.map((outcome) => outcome ?? tooLate())
 }
 
 async function readOne({ provider, place, stored }: ProviderRead): Promise<Buffer | Error> {
