@@ -21,6 +21,9 @@ export const limits = {
   environmentNameCharsMax: 256,
   plainValueBytesMax: 16 * 1024,
   plainValuesBytesMax: 256 * 1024,
+  /** Environments that one request of the inline migration looks at, and values after which it stops: 600 KiB of reply. */
+  inlineTargetsMax: 200,
+  inlineValuesMax: 1_000,
   resolvedEnvironmentBytesMax: 4 * 1024 * 1024,
   /** A sentence of a health check. */
   healthTextCharsMax: 500,

@@ -6,6 +6,7 @@ import * as cliAuth from './cli-auth.js'
 import * as company from './company.js'
 import * as environment from './environment.js'
 import * as health from './health.js'
+import * as inlineMigration from './inline-migration.js'
 import * as invite from './invite.js'
 import * as member from './member.js'
 import * as project from './project.js'
@@ -43,7 +44,7 @@ const nouns: readonly (readonly [title: string, contracts: object])[] = [
   ['Providers', secretProvider],
   ['Provider vaults', vault],
   ['Remote import', remoteImport],
-  ['Environments', environment],
+  ['Environments', { ...environment, ...inlineMigration }],
   ['Runtime', runtime],
   ['Audit', audit]
 ]

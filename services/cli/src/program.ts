@@ -34,6 +34,7 @@ import { addSecretsDoctor } from './commands/secrets-doctor.js'
 import { addSecretsEnableVersion } from './commands/secrets-enable-version.js'
 import { addSecretsLink } from './commands/secrets-link.js'
 import { addSecretsList } from './commands/secrets-list.js'
+import { addSecretsMigrateInlineEnv } from './commands/secrets-migrate-inline-env.js'
 import { addSecretsProviders } from './commands/secrets-providers.js'
 import { addSecretsRotate } from './commands/secrets-rotate.js'
 import { addSecretsUpdate } from './commands/secrets-update.js'
@@ -77,6 +78,7 @@ const groups: readonly [name: string, summary: string, commands: readonly AddCom
       addSecretsUsage,
       addSecretsAccessEvents,
       addSecretsProviders,
+      addSecretsMigrateInlineEnv,
       addSecretsDoctor
     ]
   ],

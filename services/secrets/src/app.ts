@@ -15,6 +15,7 @@ import { environmentRoutes } from './environment/environment-routes.js'
 import { problemOfError } from './error-problem.js'
 import { healthRoutes } from './health/health-routes.js'
 import { pingDatabase } from './health/health-store.js'
+import { inlineMigrationRoutes } from './inline-migration/inline-migration-routes.js'
 import { outboxRoutes } from './outbox/outbox-routes.js'
 import { providerRoutes } from './provider/provider-routes.js'
 import { remoteImportRoutes } from './remote-import/remote-import-routes.js'
@@ -54,6 +55,7 @@ export async function buildApp(deps: Deps): Promise<Server> {
     remoteImports: deps.remoteImports
   })
   await app.register(environmentRoutes, { environments: deps.environments })
+  await app.register(inlineMigrationRoutes, { inlineMigrations: deps.inlineMigrations, cursors })
   await app.register(resolveRoutes, { resolves: deps.resolves })
   await app.register(revealRoutes, { db, reveals: deps.reveals })
   await app.register(accessEventRoutes, { db, secrets, cursors })

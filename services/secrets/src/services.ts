@@ -5,6 +5,10 @@ import type { Config } from './config.js'
 import type { SecretsDatabase } from './database.js'
 import { createEnvironmentService, type EnvironmentService } from './environment/environment-service.js'
 import type { Housekeeping } from './housekeeping.js'
+import {
+  createInlineMigrationService,
+  type InlineMigrationService
+} from './inline-migration/inline-migration-service.js'
 import type { CompanyKeyring } from './keyring/company-keyring.js'
 import { createOutboxService, type OutboxService } from './outbox/outbox-service.js'
 import type { OpenedProviders } from './provider/open-providers.js'
@@ -37,6 +41,7 @@ export interface Services {
   readonly remoteImports: RemoteImportService
   readonly versions: VersionService
   readonly environments: EnvironmentService
+  readonly inlineMigrations: InlineMigrationService
   readonly resolves: ResolveService
   readonly reveals: RevealService
   readonly outbox: OutboxService
@@ -87,6 +92,11 @@ export function createServices(parts: ServiceParts): Services {
     remoteImports: createRemoteImportService({ db, findRules }),
     versions: createVersionService(db),
     environments: createEnvironmentService({ db, companyKeys, strictMode }),
+    inlineMigrations: createInlineMigrationService({
+      db,
+      companyKeys,
+      monotonicMs: () => performance.now()
+    }),
     ...createReveals(parts),
     outbox: createOutboxService({ db, remoteDeletions, onRemoteDeletions: remoteDeletionWorker.kick })
   }

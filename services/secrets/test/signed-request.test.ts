@@ -356,6 +356,7 @@ t.test('no member that a schema does not name is taken, column names and __proto
     commitRemoteImport: [operator(), imports, { ...ofVault, secrets: [{ externalRef: 'mass' }] }],
     putAgentEnvironment: [operator(), `/companies/${companyId}/agents/${agentId}/env`, { env: {} }],
     putProjectEnvironment: [operator(), `/companies/${companyId}/projects/${agentId}/env`, { env: {} }],
+    migrateInlineEnvironments: [operator(), `/companies/${companyId}/env/migrate-inline`, { apply: true }],
     resolveEnvironment: [
       service('runner'),
       `/companies/${companyId}/env/resolve`,

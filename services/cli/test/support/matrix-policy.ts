@@ -282,6 +282,7 @@ export const policies: Readonly<Record<string, Policy>> = {
     people: 'operator',
     call: (place) => ({ ...ofProject(place), body: { env: {} } })
   },
+  migrateInlineEnvironments: { people: 'admin', call: ofCompanyWith({ apply: true }) },
 
   listRunSecrets: { people: 'nobody', agents: ['run'] },
   resolveRunEnvironment: { people: 'nobody', agents: ['run'] },

@@ -6,6 +6,7 @@ import {
   listCompanyAccessEvents,
   listInstanceActivity,
   listSecretAccessEvents,
+  migrateInlineEnvironments,
   type Route,
   revealRunSecret
 } from '@paperclip/contracts'
@@ -52,7 +53,8 @@ const readsOwnWrites: ReadonlySet<Route> = new Set<Route>([
   listCompanyAccessEvents,
   listSecretAccessEvents,
   getSecretUsage,
-  deleteSecret
+  deleteSecret,
+  migrateInlineEnvironments
 ])
 
 /** What every part of a forwarded path is made of; nothing else names anything. */

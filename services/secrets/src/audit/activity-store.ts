@@ -32,24 +32,35 @@ export function insertActivity(tx: Tx<SecretsDatabase>, caller: Caller, activity
 }
 
 /** As {@link insertActivity}, for work that is finished for whoever asked for it earlier. */
-export async function insertActivityOf(
+export function insertActivityOf(
+  tx: Tx<SecretsDatabase>,
+  author: ActivityAuthor,
+  activity: Activity
+): Promise<void> {
+  return insertActivitiesOf(tx, author, [activity])
+}
+
+/** As {@link insertActivityOf}, for several mutations of one transaction; there must be one at least. */
+export async function insertActivitiesOf(
   tx: Tx<SecretsDatabase>,
   { type, id, runId }: ActivityAuthor,
-  activity: Activity
+  activities: readonly Activity[]
 ): Promise<void> {
   await tx
     .insertInto('activity_log')
-    .values({
-      id: newId(),
-      company_id: activity.companyId,
-      action: activity.action,
-      actor_type: type,
-      actor_id: id,
-      entity_type: activity.entityType,
-      entity_id: activity.entityId,
-      run_id: runId,
-      metadata: JSON.stringify(activity.metadata)
-    })
+    .values(
+      activities.map((activity) => ({
+        id: newId(),
+        company_id: activity.companyId,
+        action: activity.action,
+        actor_type: type,
+        actor_id: id,
+        entity_type: activity.entityType,
+        entity_id: activity.entityId,
+        run_id: runId,
+        metadata: JSON.stringify(activity.metadata)
+      }))
+    )
     .execute()
 }
 

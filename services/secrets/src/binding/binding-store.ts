@@ -41,6 +41,15 @@ export async function replaceBindings(
   references: readonly Reference[]
 ): Promise<void> {
   await deleteBindings(tx, target)
+  await insertBindings(tx, target, references)
+}
+
+/** Adds references of one environment, under its lock; their names must be free. */
+export async function insertBindings(
+  tx: Tx<SecretsDatabase>,
+  target: Target,
+  references: readonly Reference[]
+): Promise<void> {
   if (references.length === 0) return
   await sql`
     insert into company_secret_bindings (id, company_id, target_type, target_id, config_path, secret_id, version)

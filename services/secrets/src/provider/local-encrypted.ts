@@ -13,6 +13,15 @@ import type { SecretProvider, StoredValue, ValuePlace } from './provider.js'
 /** About half a kilobyte each; a miss costs a few microseconds. */
 const derivedKeysMax = 20_000
 
+/** Seals one value as this provider stores it, for a transaction that must not wait for a key of the company. */
+export function sealValue(
+  value: Buffer,
+  place: { companyKey: CompanyKey } & Pick<ValuePlace, 'secretId' | 'versionId'>
+): StoredValue {
+  const sealed = seal(value, { ...place, kind: 'value', randomBytes: systemRandomBytes })
+  return { sealed, externalRef: null, providerVersionRef: null }
+}
+
 /** Seals values under the company's key and keeps them in this service's own database. */
 export function createLocalEncryptedProvider(companyKeys: CompanyKeyring): SecretProvider {
   const derivedKeys = createDerivedKeyCache({ entriesMax: derivedKeysMax })
@@ -32,10 +41,7 @@ export function createLocalEncryptedProvider(companyKeys: CompanyKeyring): Secre
     storage: {
       kind: 'sealed',
       async seal({ companyId, secretId, versionId }, value): Promise<StoredValue> {
-        const companyKey = await companyKeys.forSealing(companyId)
-        const place = { secretId, versionId, kind: 'value' } as const
-        const sealed = seal(value, { companyKey, ...place, randomBytes: systemRandomBytes })
-        return { sealed, externalRef: null, providerVersionRef: null }
+        return sealValue(value, { companyKey: await companyKeys.forSealing(companyId), secretId, versionId })
       }
     },
     async checkReference() {
