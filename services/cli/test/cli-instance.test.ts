@@ -61,7 +61,7 @@ t.test('doctor checks in order, names what is down, and shows no secret', async 
   t.equal(code, 1)
   const { checks } = JSON.parse(stdout) as { checks: { id: string; status: string }[] }
   const order = ['config', 'deployment_mode', 'auth', 'deployment_secrets', 'database', 'secrets_service']
-  order.push('private_hop', 'secret_provider', 'strict_mode', 'gateway', 'ports', 'versions')
+  order.push('private_hop', 'secret_provider', 'strict_mode', 'storage', 'gateway', 'ports', 'versions')
   t.same(
     checks.map((check) => check.id),
     order
@@ -108,7 +108,7 @@ t.test('doctor sees weak, shared, open and missing keys', async (t) => {
   const audit = (await readFile(join(secrets, 'audit.key'), 'utf8')).trim()
   t.match(await keyCheck({ PAPERCLIP_SECRETS_MASTER_KEY: audit }), { status: 'fail', message: /same value/ })
   await chmod(join(secrets, 'audit.key'), 0o644)
-  t.match(await keyCheck(), { status: 'warn', message: /others can read .*audit\.key/ })
+  t.match(await keyCheck(), { status: 'fail', message: /others can read .*audit\.key/ })
   await rm(join(secrets, 'master.key'))
   t.match(await keyCheck(), { status: 'fail', message: /no .*master\.key, and nothing needs one yet/ })
 })

@@ -21,7 +21,16 @@ export function addDoctor(parent: Command, io: CliIo): void {
     .option('--json', 'print {status, checks: [{id, status, message, repair}]}')
     .addHelpText(
       'after',
-      '\nExit 0 when nothing failed (warnings included), else 1.\n\nExample:\n  $ paperclipai doctor --json | jq -r .status'
+      `
+Exit 0 when nothing failed (warnings included), else 1. --repair makes missing keys, files and variables and
+closes files that others can read; it replaces nothing. A missing master key is made only when the database,
+started for the question if need be, says that nothing is sealed under another; when it cannot tell, nothing
+at all is changed and the command fails.
+
+Examples:
+  $ paperclipai doctor
+  $ paperclipai doctor --repair --yes
+  $ paperclipai doctor --json | jq -r '.checks[] | select(.status == "fail") | .repair'`
     )
     .action(async (flags: Flags) => {
       if (flags.yes && !flags.repair) throw new MisuseError('--yes is for --repair')
@@ -30,7 +39,7 @@ export function addDoctor(parent: Command, io: CliIo): void {
           throw new MisuseError('--repair asks on a terminal', 'add --yes to agree beforehand')
         await confirmOrFail(io, 'Make what is missing? Nothing that exists is replaced.')
       }
-      if (flags.repair) await repairInstance(io)
-      reportChecks(io, { json: flags.json ?? false, checks: await runChecks(io) })
+      const repairs = flags.repair ? await repairInstance(io) : []
+      reportChecks(io, { json: flags.json ?? false, checks: [...repairs, ...(await runChecks(io))] })
     })
 }

@@ -1,4 +1,7 @@
+import { constants } from 'node:fs'
+import { access, statfs } from 'node:fs/promises'
 import type { Health, SecretsHealth } from '@paperclip/contracts'
+import { present } from '../launcher/launch-settings.js'
 import { requireFreePort } from '../launcher/port-check.js'
 import { cliVersion } from '../version.js'
 import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
@@ -18,6 +21,30 @@ export async function checkPorts({ settings, runtime }: DoctorContext): Promise<
     return pass(`free: ${gateway.port}, ${secrets.port}`)
   } catch (error) {
     return fail(describeFailure(error), 'stop what uses it, or choose another port')
+  }
+}
+
+/** Below this a database may stop at any moment. */
+const freeBytesMin = 100 * 1024 ** 2
+/** Below this there is time to do something about it. */
+const freeBytesEnough = 1024 ** 3
+
+/** Where the files of the instance lie can be written, and has room: keys, logs, and the embedded database. */
+export async function checkStorage({ io, settings }: DoctorContext): Promise<CheckResult> {
+  const { pass, warn, fail } = resultsOf('storage')
+  const provider = present(io.env.PAPERCLIP_STORAGE_PROVIDER) ?? 'local_disk'
+  if (provider !== 'local_disk' && provider !== 's3')
+    return fail('PAPERCLIP_STORAGE_PROVIDER is neither local_disk nor s3', 'set one of the two, or unset it')
+  const { instanceDir } = settings.paths
+  try {
+    await access(instanceDir, constants.W_OK)
+    const { bavail, bsize } = await statfs(instanceDir)
+    const text = `${provider}; ${Math.trunc((bavail * bsize) / 1024 ** 2)} MiB free at ${instanceDir}`
+    if (bavail * bsize < freeBytesMin) return fail(text, 'make room there, or move PAPERCLIP_HOME')
+    return bavail * bsize < freeBytesEnough ? warn(text, 'make room there soon') : pass(text)
+  } catch (error) {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException
+    return fail(`${instanceDir} cannot be written (${code})`, 'run this as its owner, or change its mode')
   }
 }
 

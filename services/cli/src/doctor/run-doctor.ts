@@ -1,28 +1,30 @@
 import { type CliIo, envText, note } from '../cli-io.js'
 import { prepareInstance } from '../launcher/prepare-instance.js'
-import { checkAuthReadiness, checkConfig, checkDeploymentMode } from './configuration-checks.js'
+import { checkAuthReadiness, checkConfig } from './configuration-checks.js'
+import { checkDeploymentMode } from './deployment-mode-check.js'
 import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
 import { type DoctorContext, readDoctorContext } from './doctor-context.js'
 import { checkPrivateHop } from './hop-check.js'
 import { checkDeploymentSecrets } from './key-checks.js'
-import { checkPorts, checkVersions } from './machine-checks.js'
-import {
-  askGateway,
-  askSecretsService,
-  checkDatabase,
-  checkProvider,
-  checkStrictMode
-} from './service-checks.js'
+import { checkPorts, checkStorage, checkVersions } from './machine-checks.js'
+import { askGateway, askSecretsService, checkDatabase, checkProvider } from './service-checks.js'
+import { checkStrictMode } from './strict-mode-check.js'
 
-/** Makes what is missing, as `onboard` does, and says on stderr what that was. A failure is told, not thrown. */
-export async function repairInstance(io: CliIo): Promise<void> {
+/**
+ * Makes what is missing and closes what is open, as `onboard` does, and says on stderr what that was. A failure is a
+ * result, not thrown: it comes before the checks, and the command fails by it.
+ */
+export async function repairInstance(io: CliIo): Promise<CheckResult[]> {
   try {
-    const { paths, created, variablesAdded, tightened } = await prepareInstance(io.env)
+    const { paths, created, variablesAdded, tightened, loose } = await prepareInstance(io.env)
     for (const path of created) note(io, `created ${path}`)
     for (const name of variablesAdded) note(io, `added ${name} to ${paths.env}`)
     for (const path of tightened) note(io, `closed ${path} to others`)
+    for (const path of loose) note(io, `others can read ${path}, and its mode could not be changed`)
+    return []
   } catch (error) {
-    note(io, `nothing more was repaired: ${describeFailure(error)}`)
+    const message = `nothing was repaired: ${describeFailure(error)}`
+    return [resultsOf('repair').fail(message, 'mend what the checks below name, then repair again')]
   }
 }
 
@@ -34,7 +36,7 @@ export async function runChecks(io: CliIo): Promise<CheckResult[]> {
   try {
     context = await readDoctorContext(io)
   } catch (error) {
-    return [resultsOf('config').fail(describeFailure(error))]
+    return [resultsOf('config').fail(describeFailure(error), 'correct the variable')]
   }
   const database = await checkDatabase(context)
   const secrets = await askSecretsService(context)
@@ -49,6 +51,7 @@ export async function runChecks(io: CliIo): Promise<CheckResult[]> {
     checkPrivateHop(context),
     checkProvider(secrets.health),
     checkStrictMode(context, secrets.health),
+    await checkStorage(context),
     gateway.result,
     await checkPorts(context),
     checkVersions({ gateway: gateway.health, secrets: secrets.health })

@@ -60,7 +60,8 @@ export async function askSecretsService(
   const { pass, fail } = resultsOf('secrets_service')
   const { io, settings, secretsUrl: origin } = context
   const addressFault = hopAddressFault(context)
-  if (addressFault !== null) return { result: fail(addressFault), health: null }
+  if (addressFault !== null)
+    return { result: fail(addressFault, 'correct PAPERCLIP_SECRETS_URL'), health: null }
   try {
     const path = present(io.env.PAPERCLIP_GATEWAY_KEY_FILE) ?? settings.paths.gatewayKey
     const key = createSignerKey(path, { nowMs: Date.now, onReload: () => undefined })
@@ -102,15 +103,7 @@ export function checkProvider(health: SecretsHealth | null): CheckResult {
     : warn(health.warnings.join(' '))
 }
 
-/** Strict mode keeps sensitive plain values out of environments. */
-export function checkStrictMode(context: DoctorContext, health: SecretsHealth | null): CheckResult {
-  const { pass, warn } = resultsOf('strict_mode')
-  if (health === null) return warn('not checked: the secrets service does not answer')
-  if (health.strictMode) return pass('on')
-  return context.settings.deploymentMode === 'authenticated'
-    ? warn('off: sensitive values may be saved as plain ones', 'set PAPERCLIP_SECRETS_STRICT_MODE=true')
-    : pass('off, the default of local_trusted')
-}
+const claimStep = 'open the claim link of the start-up log, and sign up'
 
 /** What the gateway says about itself. */
 export async function askGateway(
@@ -126,7 +119,10 @@ export async function askGateway(
       if (health.status === 'unhealthy')
         return { result: fail(`${gatewayUrl} is unhealthy`, 'see the log of the gateway'), health }
       const warnings = health.warnings ?? []
-      if (health.status === 'degraded') return { result: warn(`${gatewayUrl} is degraded`), health }
+      if (health.bootstrapStatus === 'bootstrap_pending')
+        return { result: warn(`${gatewayUrl} belongs to nobody yet`, claimStep), health }
+      if (health.status === 'degraded')
+        return { result: warn(`${gatewayUrl} is degraded`, 'see what the other checks name'), health }
       return {
         result: warnings.length === 0 ? pass(`${gatewayUrl} is healthy`) : warn(warnings.join(' ')),
         health

@@ -13,11 +13,14 @@ export async function ensureMasterKey(
   ask: () => Promise<MasterKeyNeed>
 ): Promise<'existing' | 'created'> {
   if ((await tighten(paths.masterKey)) !== 'absent') return 'existing'
-  const { keyIds } = await ask()
-  if (keyIds.length > 0) {
-    throw new LaunchError(
-      `The stored secrets need the master key ${keyIds.join(', ')}, but ${paths.masterKey} does not exist: restore that file from a backup.`
-    )
-  }
+  requireNoneLost(paths, await ask())
   return (await createMasterKey(paths)) ? 'created' : 'existing'
+}
+
+/** Throws {@link LaunchError} when stored values need a master key; to be asked where its file is missing. */
+export function requireNoneLost(paths: InstancePaths, { keyIds }: MasterKeyNeed): void {
+  if (keyIds.length === 0) return
+  throw new LaunchError(
+    `The stored secrets need the master key ${keyIds.join(', ')}, but ${paths.masterKey} does not exist: restore that file from a backup.`
+  )
 }

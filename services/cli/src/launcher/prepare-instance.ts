@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
@@ -12,7 +13,7 @@ import { chooseDataDir, findProcess, resolveServerUser } from '@paperclip/postgr
 import { withCredentials } from './database-client.js'
 import { mayEnter } from './database-roles.js'
 import { embeddedDatabaseName, embeddedSuperuser, startEmbedded } from './embedded-database.js'
-import { ensureMasterKey } from './ensure-master-key.js'
+import { ensureMasterKey, requireNoneLost } from './ensure-master-key.js'
 import { lockInstance } from './instance-lock.js'
 import {
   type Environment,
@@ -34,30 +35,48 @@ export interface Prepared extends Onboarded {
  * `doctor --repair`.
  *
  * A master key is made only when the database, started for the question if need be, says that nothing is
- * sealed under another. Throws `LaunchError` when it cannot tell.
+ * sealed under another. The question comes first: throws `LaunchError`, and nothing is changed, when the database
+ * cannot tell, or tells that the key is lost.
  */
 export async function prepareInstance(env: Environment): Promise<Prepared> {
   const settings = await readLaunchSettings(env)
   const { paths } = settings
+  const isBrought = bringsMasterKey(env)
+  if (!isBrought && !existsSync(paths.masterKey)) requireNoneLost(paths, await askMasterKeyNeed(settings))
   const onboarded = await onboardInstance(paths, { mayCreateMasterKey: false })
-  if (bringsMasterKey(env)) return { ...onboarded, paths, masterKey: 'brought' }
-  const masterKey = await ensureMasterKey(paths, async () => await askMasterKeyNeed(settings))
+  if (isBrought) return { ...onboarded, paths, masterKey: 'brought' }
+  // Nothing was sealed a moment ago, and only a service that has a key can have sealed anything since.
+  const masterKey = await ensureMasterKey(paths, async () => ({ keyIds: [] }))
   const created = masterKey === 'created' ? [...onboarded.created, paths.masterKey] : onboarded.created
   return { ...onboarded, created, paths, masterKey }
 }
 
-/**
- * Asks the instance's database which master keys it needs: the running one, else the embedded one started
- * for the question, else the one that `DATABASE_URL` names.
- */
+/** Asks the instance's database which master keys it needs, as {@link askSecretsDatabase} does. */
 export async function askMasterKeyNeed(settings: LaunchSettings): Promise<MasterKeyNeed> {
+  return await askSecretsDatabase(settings, findMasterKeyNeed, { keyIds: [] })
+}
+
+/**
+ * Asks the instance's database something as a role that may read the schema `secrets`: the one that `DATABASE_URL`
+ * names, else the running embedded one, else that one started for the question. `whenAbsent` is the answer of a
+ * database that was never made. Throws `LaunchError` when there is no answer.
+ */
+export async function askSecretsDatabase<T>(
+  settings: LaunchSettings,
+  ask: (url: string) => Promise<T>,
+  whenAbsent: T
+): Promise<T> {
   const generated = await readEnvFile(settings.paths.env)
   if (settings.external !== null) {
     const password = generated[generatedVariables.secretsOwnerPassword]
-    return await findMasterKeyNeed(await ownerUrl(settings.external, password))
+    return await ask(await ownerUrl(settings.external, password))
   }
   const running = await runningUrl(settings.paths, generated[generatedVariables.superuserPassword])
-  return running === undefined ? await askStopped(settings, generated) : await findMasterKeyNeed(running)
+  if (running !== undefined) return await ask(running)
+  const user = await resolveServerUser({ name: settings.postgresUser })
+  const dataDir = await chooseDataDir({ instanceDir: settings.paths.instanceDir, user })
+  if (await isAbsent(join(dataDir, 'PG_VERSION'))) return whenAbsent
+  return await askStopped(settings, generated, ask)
 }
 
 /** The connecting role may not be allowed to read what our owner role owns. */
@@ -75,19 +94,17 @@ async function runningUrl(paths: InstancePaths, password: string | undefined): P
   return withCredentials(runtime.database.address, { user: embeddedSuperuser, password })
 }
 
-async function askStopped(
+async function askStopped<T>(
   settings: LaunchSettings,
-  generated: Readonly<Record<string, string>>
-): Promise<MasterKeyNeed> {
+  generated: Readonly<Record<string, string>>,
+  ask: (url: string) => Promise<T>
+): Promise<T> {
   const { paths, postgresUser } = settings
-  const user = await resolveServerUser({ name: postgresUser })
-  const dataDir = await chooseDataDir({ instanceDir: paths.instanceDir, user })
-  if (await isAbsent(join(dataDir, 'PG_VERSION'))) return { keyIds: [] }
   const lock = await lockInstance(paths)
   try {
     const server = await startEmbedded(paths, { generated, user: postgresUser, port: 0 })
     try {
-      return await findMasterKeyNeed(server.adminUrl(embeddedDatabaseName))
+      return await ask(server.adminUrl(embeddedDatabaseName))
     } finally {
       await server.stop()
     }
@@ -102,7 +119,7 @@ async function isAbsent(path: string): Promise<boolean> {
     () => false,
     (error: NodeJS.ErrnoException) => {
       // As root everything can be seen; otherwise the folder is ours. What remains is absence, or a fault.
-      if (error.code === 'ENOENT') return true
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return true
       throw error
     }
   )

@@ -1,0 +1,46 @@
+import { constants } from 'node:fs'
+import { access, stat } from 'node:fs/promises'
+import { present } from '../launcher/launch-settings.js'
+import type { DoctorContext } from './doctor-context.js'
+
+const othersBits = 0o077
+/** Variables that name a file with a secret in it. */
+const fileVariables = [
+  ...[
+    'PAPERCLIP_SECRETS_MASTER_KEY_FILE',
+    'PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS_FILE',
+    'PAPERCLIP_AUDIT_KEY_FILE'
+  ],
+  ...['PAPERCLIP_INTERNAL_KEYS_FILE', 'PAPERCLIP_GATEWAY_KEY_FILE', 'PAPERCLIP_INTERNAL_TLS_KEY_FILE'],
+  ...['BETTER_AUTH_SECRET_FILE', 'PAPERCLIP_AGENT_JWT_SECRET_FILE', 'DATABASE_URL_FILE']
+]
+
+/** Lists the files and folders with secrets in them that others may open: those of the instance, and those named. */
+export async function findOpenFiles({
+  io,
+  settings
+}: DoctorContext): Promise<{ own: string[]; named: string[] }> {
+  const { instanceDir, secretsDir, env, masterKey, auditKey, internalKeys, gatewayKey, cliAuth } =
+    settings.paths
+  const own = [instanceDir, secretsDir, env, masterKey, auditKey, internalKeys, gatewayKey, cliAuth]
+  const named = fileVariables.flatMap((name) => present(io.env[name]) ?? [])
+  return { own: await openOf(own), named: await openOf(named.filter((path) => !own.includes(path))) }
+}
+
+async function openOf(paths: readonly string[]): Promise<string[]> {
+  const open: string[] = []
+  for (const path of paths) {
+    const found = await stat(path).catch(() => undefined)
+    if (found !== undefined && (found.mode & othersBits) !== 0 && !(await isReadOnlyMount(path)))
+      open.push(path)
+  }
+  return open
+}
+
+/** What a container is given to read was put there for it alone: its mode is the operator's to choose. */
+async function isReadOnlyMount(path: string): Promise<boolean> {
+  return await access(path, constants.W_OK).then(
+    () => false,
+    (error: NodeJS.ErrnoException) => error.code === 'EROFS'
+  )
+}
