@@ -12,7 +12,7 @@ const oneAtATime = 50
 
 const gatewayRole = 'paperclip_gateway'
 const lookUp = /join agent_api_keys/
-const touch = /update agent_api_keys/
+const touch = /update "?agent_api_keys/
 
 /** P5: what authenticating a bearer costs in SQL. */
 export async function measureAuthentication(context: GoalContext): Promise<Verdict[]> {
