@@ -31,6 +31,9 @@ export {
 } from './internal-transport.js'
 export { nextCursor } from './next-cursor.js'
 export type { TlsSource } from './pool-holder.js'
+export { redactedBytesMin } from './redaction-forms.js'
+export { redactionStream } from './redaction-stream.js'
+export { isRedactable, type Redaction, RedactionError, type Redactor, redactionOf } from './redactor.js'
 export {
   createSecretsClient,
   type SecretsClient,

@@ -10,6 +10,8 @@ import { exitCodes } from '../cli-error.js'
 import { type CliIo, note } from '../cli-io.js'
 import { childEnvironment, type RunVariables } from './child-environment.js'
 import { closeRun, codeOf, type RunStatus, runDeadlineMs } from './close-run.js'
+import { maskOutput } from './masked-output.js'
+import { redactionOfRun } from './redacted-values.js'
 import { type CommandEnd, signalNumber, startCommand } from './run-command.js'
 import { keepLease } from './run-lease.js'
 import { relaySignals, type SignalRelay } from './signal-relay.js'
@@ -25,6 +27,8 @@ export interface AgentRun {
   readonly pass: readonly string[]
   readonly ttlSeconds: number
   readonly leaseSeconds: number
+  /** Mask values in what the command writes. */
+  readonly redact: boolean
 }
 
 /**
@@ -75,7 +79,9 @@ async function runOpened(io: CliIo, { opened, relay, address, options }: Opened)
     PAPERCLIP_RUN_ID: run.id
   }
   const env = childEnvironment(io.env, { pass: options.pass, resolved: first.env, run: variables })
-  const command = startCommand(options.command, { env, relay })
+  const { manifest } = first
+  const output = options.redact ? maskOutput(io, redactionOfRun(io, { env, manifest })) : null
+  const command = startCommand(options.command, { env, relay, output })
   const leaseClient = openClient(address, token, { deadlineMs: runDeadlineMs })
   const stop = keepLease({
     client: leaseClient,
@@ -92,6 +98,7 @@ async function runOpened(io: CliIo, { opened, relay, address, options }: Opened)
     return await command.ended
   } finally {
     stop()
+    output?.close()
     await leaseClient.close()
   }
 }

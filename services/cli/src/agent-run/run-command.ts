@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { CliError, exitCodes } from '../cli-error.js'
+import type { MaskedOutput } from './masked-output.js'
 import type { SignalRelay } from './signal-relay.js'
 
 /** How a command ended, as an exit code of a shell: its own, or 128 + the signal's number. */
@@ -17,15 +18,17 @@ export interface RunningCommand {
 }
 
 /**
- * Starts a command with our stdin, stdout and stderr, in our process group, and no other variables than these.
- * Rejects `ended` with a {@link CliError} of 126 or 127 when it cannot be started.
+ * Starts a command with our stdin, stdout and stderr, in our process group, and no other variables than these. With
+ * a mask its stdout and stderr are pipes through it, and it has not ended before they are empty. Rejects `ended` with a {@link CliError} of 126 or 127 when it cannot be started.
  */
 export function startCommand(
   [file = '', ...args]: readonly string[],
-  { env, relay }: { env: Record<string, string>; relay: SignalRelay }
+  { env, relay, output }: { env: Record<string, string>; relay: SignalRelay; output: MaskedOutput | null }
 ): RunningCommand {
-  const child = spawn(file, args, { env, stdio: 'inherit', shell: false })
+  const out = output === null ? 'inherit' : 'pipe'
+  const child = spawn(file, args, { env, stdio: ['inherit', out, out], shell: false })
   relay.attach(child)
+  output?.attach(child)
   let killTimer: NodeJS.Timeout | undefined
   const ended = new Promise<CommandEnd>((resolve, reject) => {
     // Errors after the start are those of sending a signal to a process that has gone.
@@ -34,7 +37,8 @@ export function startCommand(
     })
     child.once('exit', (code, signal) => {
       clearTimeout(killTimer)
-      resolve({ exitCode: code ?? exitCodes.signalBase + signalNumber(signal), signal })
+      const end = { exitCode: code ?? exitCodes.signalBase + signalNumber(signal), signal }
+      resolve(output === null ? end : output.drained().then(() => end))
     })
   })
   return {

@@ -14,6 +14,7 @@ interface Flags {
   readonly pass?: string[]
   readonly ttl: number
   readonly lease: number
+  readonly redact?: boolean
 }
 
 /** A run that nobody closes ends by this, however long its command lives. */
@@ -32,6 +33,7 @@ export function addAgentRun(parent: Command, io: CliIo): void {
     .argument('<command...>', 'the command and its arguments, after --')
     .option('--project <project>', 'a project whose environment wins over the agent’s, by id or unique name')
     .option('--pass <NAME>', 'pass this variable of yours on; may be repeated', collect)
+    .option('--redact', 'mask secret values in what the command writes')
     .option(
       '--lease <seconds>',
       'how long the run outlives a runner that died',
@@ -53,7 +55,9 @@ export function addAgentRun(parent: Command, io: CliIo): void {
         const agentId = await pickAgent(client, companyId, agent)
         const { project, ttl, lease } = flags
         const projectId = project === undefined ? null : await pickProject(client, companyId, project)
-        const run = { companyId, agentId, projectId, command, pass, ttlSeconds: ttl, leaseSeconds: lease }
+        const times = { ttlSeconds: ttl, leaseSeconds: lease }
+        const { redact = false } = flags
+        const run = { companyId, agentId, projectId, command, pass, redact, ...times }
         io.exitCode = await runAsAgent(io, client, run)
       })
     })
@@ -85,7 +89,12 @@ and so is the exit code: 128+n when signal n ended it, 127 when it was not found
 the command ends. If the run is closed from outside (agent paused, key of the run revoked, lease lost), the
 command gets SIGTERM, and SIGKILL after 10 seconds: its values are not its own any more.
 
+--redact writes ***REDACTED*** where the command's stdout or stderr shows a secret, its token, or another
+sensitive variable: as it is, URL-encoded, JSON-escaped or inside base64. They are pipes then and no terminal;
+values of fewer than 4 bytes stay, which is told. It guards logs against accidents, not against the command.
+
 Examples:
   $ paperclipai agent run coder -- my-agent --verbose
+  $ paperclipai agent run coder --redact -- my-agent --verbose > agent.log 2>&1
   $ paperclipai agent run coder --project website --pass SSH_AUTH_SOCK -- make deploy
   $ paperclipai agent run coder -- sh -c 'echo \${#ANTHROPIC_API_KEY}'`

@@ -1,0 +1,198 @@
+import { once } from 'node:events'
+import { text as textOf } from 'node:stream/consumers'
+import { redactionPlaceholder as mask } from '@paperclip/contracts'
+import fc from 'fast-check'
+import t from 'tap'
+import { isRedactable, RedactionError, redactedBytesMin, redactionOf, redactionStream } from '../src/index.js'
+
+// Every kind of escaping has work with these. None stands in the mask, so that no value can seem to survive in it.
+const characters = [...'abcxyz0189+/=?&%#"\\\'<>~!() \n\t', 'é', 'ß', '日', '💡']
+const value = fc.string({ unit: fc.constantFrom(...characters), maxLength: 40 })
+const values = fc.array(value.filter(isRedactable), { minLength: 1, maxLength: 4 })
+const noise = fc.string({ unit: fc.constantFrom(...characters, '\r', '.', '\0'), maxLength: 60 })
+
+const nested = (text: string) => JSON.stringify({ text: JSON.stringify({ text }) })
+const ascii = (text: string) =>
+  JSON.stringify(text).replaceAll(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+  )
+const encoders: Record<string, (text: string) => string> = {
+  exact: (text) => text,
+  'in a URL': encodeURIComponent,
+  'in a URL, lower case': (text) => encodeURIComponent(text).replaceAll(/%../g, (code) => code.toLowerCase()),
+  'in a form': (text) => new URLSearchParams({ text }).toString(),
+  'as an address': encodeURI,
+  'in JSON': (text) => JSON.stringify(text),
+  'in ASCII JSON': ascii,
+  'in JSON with escaped slashes': (text) => JSON.stringify(text).replaceAll('/', '\\/'),
+  'in JSON in JSON': nested
+}
+
+/** Writes a text in pieces; the cuts are where the numbers say, in characters of a byte each. */
+function redact(secrets: readonly string[], bytes: Buffer, cuts: readonly number[] = []): Buffer {
+  const redactor = redactionOf(secrets).createRedactor()
+  const places = [...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length]
+  let from = 0
+  const output = places.map((to) => {
+    const piece = redactor.push(bytes.subarray(from, to))
+    from = to
+    return piece
+  })
+  return Buffer.concat([...output, redactor.end()])
+}
+const redactText = (secrets: readonly string[], text: string) => redact(secrets, Buffer.from(text)).toString()
+const cuts = fc.array(fc.nat(4_000), { maxLength: 30 })
+
+t.test('any cutting into chunks gives what masking the whole gives', async () => {
+  const part = fc.oneof(
+    noise.map((text) => () => text),
+    fc
+      .tuple(fc.nat(), fc.constantFrom(...Object.values(encoders)), fc.nat(60), fc.nat(60))
+      .map(([index, encode, start, length]) => (all: readonly string[]) => {
+        const whole = encode(all[index % all.length] ?? '')
+        return whole.slice(start % 8, (start % 8) + (length < 30 ? whole.length : length))
+      })
+  )
+  fc.assert(
+    fc.property(values, fc.array(part, { maxLength: 8 }), cuts, (all, parts, where) => {
+      const bytes = Buffer.from(parts.map((make) => make(all)).join(''))
+      const whole = redact(all, bytes)
+      const single = Array.from({ length: bytes.length }, (_, index) => index)
+      return whole.equals(redact(all, bytes, where)) && whole.equals(redact(all, bytes, single))
+    }),
+    { numRuns: 300 }
+  )
+})
+
+for (const [name, encode] of Object.entries(encoders))
+  t.test(`no value survives ${name}`, async () => {
+    fc.assert(
+      fc.property(values, noise, noise, (all, left, right) => {
+        const output = redactText(all, all.map((text) => left + encode(text.trim()) + right).join('\n'))
+        return all.every((text) => !output.includes(text.trim()) && !output.includes(encode(text.trim())))
+      })
+    )
+  })
+
+t.test('no value survives inside base64 of either alphabet, wherever it begins', async (t) => {
+  const bytes = fc.uint8Array({ maxLength: 7 })
+  const alphabet = fc.constantFrom('base64' as const, 'base64url' as const)
+  fc.assert(
+    fc.property(value.filter(isRedactable), bytes, bytes, alphabet, (secret, left, right, encoding) => {
+      const own = Buffer.from(secret.trim())
+      const output = redactText([secret], Buffer.concat([left, own, right]).toString(encoding))
+      // At most what one character at either end has of it.
+      const restMax = Math.ceil((left.length * 8) / 6) + Math.ceil((right.length * 8) / 6) + 2 + '=='.length
+      return output.includes(mask) && output.replaceAll(mask, '').length <= restMax
+    })
+  )
+  t.equal(
+    redactText(['s3cr3t-value'], `Authorization: Basic ${btoa('me:s3cr3t-value')}\n`),
+    `Authorization: Basic bWU6${mask}\n`
+  )
+})
+
+t.test('bytes without values pass unchanged, whatever they are', async () => {
+  fc.assert(
+    fc.property(values, fc.uint8Array({ maxLength: 2_000 }), cuts, (all, random, where) => {
+      // None of the values is of these bytes alone.
+      const bytes = Buffer.from(random.map((byte) => byte | 0x80))
+      const ownOnly = all.filter((text) => /^[\x20-\x7e]+$/.test(text))
+      return redact(ownOnly, bytes, where).equals(bytes)
+    })
+  )
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) => redact([], Buffer.from(bytes)).equals(bytes))
+  )
+})
+
+t.test('values that overlap, contain or follow each other are masked to their last byte', async (t) => {
+  t.equal(redactText(['abcdef', 'defghi'], '<abcdefghi>'), `<${mask}>`)
+  t.equal(redactText(['abcd', 'abcdefgh'], '<abcdefgh> <abcdef>'), `<${mask}> <${mask}ef>`)
+  t.equal(redactText(['abcdefghij', 'cdef'], 'abcdefghi'), `ab${mask}ghi`)
+  t.equal(redactText(['abcd'], 'abcdabcd'), mask + mask)
+  t.equal(redactText(['aaaa'], 'aaaaaa aaa'), `${mask} aaa`)
+  t.equal(redactText(['abcd\n'], 'abcd\nx'), `${mask}\nx`, 'a line end stays')
+})
+
+t.test('a value of several lines is masked as one, and line by line when they are set apart', async (t) => {
+  const line = (letter: string) => letter.repeat(24)
+  const secret = `${line('a')}\n${line('b')}\nend\n`
+  t.equal(redactText([secret], secret), `${mask}\n`)
+  t.equal(
+    redactText([secret], `  ${line('a')}\r\n  ${line('b')}\r\n  end`),
+    `  ${mask}\r\n  ${mask}\r\n  end`
+  )
+})
+
+t.test('short values stay, and what is too much to look for is refused without showing it', async (t) => {
+  t.equal(redactedBytesMin, 4)
+  t.notOk(isRedactable('abc') || isRedactable('  abc \n') || isRedactable(''))
+  t.ok(isRedactable('abcd') && isRedactable('日本'))
+  t.equal(redactText(['abc', ''], 'abc'), 'abc')
+  const large = Array.from({ length: 60 }, (_, index) => `${index}/"${'x y'.repeat(20_000)}`)
+  t.throws(() => redactionOf(large), { name: 'RedactionError', message: /^[^\d]*$/ })
+  t.throws(() => redactionOf(large), RedactionError)
+})
+
+t.test('only the beginning of a value is held back', async (t) => {
+  const redactor = redactionOf(['secret-value']).createRedactor()
+  t.equal(redactor.push(Buffer.from('prompt> ')).toString(), 'prompt> ')
+  t.equal(redactor.push(Buffer.from('a sec')).toString(), 'a ')
+  t.equal(redactor.heldBytes, 3)
+  t.equal(redactor.push(Buffer.from('ond\n')).toString(), 'second\n')
+  t.equal(redactor.heldBytes, 0)
+})
+
+t.test('who waits sees a beginning of a few bytes, or the mask, and never the rest of a value', async (t) => {
+  const redaction = redactionOf(['secret-value', 'secret-valuable'])
+  const shownBy = (...steps: (string | null)[]) => {
+    const redactor = redaction.createRedactor()
+    const output = steps.map((step) =>
+      step === null ? redactor.release() : redactor.push(Buffer.from(step))
+    )
+    return Buffer.concat([...output, redactor.end()]).toString()
+  }
+  t.equal(shownBy('a se', null), 'a se')
+  t.equal(shownBy('a se', null, null, 'nd'), 'a send')
+  t.equal(shownBy('a se', null, 'c', null, 'ret-value.'), `a sec${mask}.`)
+  t.equal(shownBy('a se', null, 'c', null, 'r', null, 'et', null, '-value.'), `a sec${mask}.`)
+  t.equal(shownBy('secret-', null), mask)
+  t.equal(shownBy('secret-', null, 'value', null, '.'), `${mask}.`)
+  t.equal(shownBy('secret-', null, 'agent'), `${mask}agent`)
+  t.equal(shownBy('secret-', null, 'secret-value'), mask + mask)
+  t.equal(shownBy('secret-valu', null, null, 'e', null, 'secret-value'), mask + mask)
+  const typed = [...'secret-value'].flatMap((letter) => [letter, null])
+  t.equal(shownBy(...typed), `sec${mask}`, 'however slowly it is written')
+})
+
+t.test(
+  'a stream shows a pause what it holds, ends with the rest, and keeps up with its reader',
+  async (t) => {
+    const redaction = redactionOf(['secret-value'])
+    const paused = redactionStream(redaction, { idleMs: 1 })
+    paused.write('> s')
+    const shown: string[] = []
+    paused.on('data', (chunk: Buffer) => shown.push(chunk.toString()))
+    while (shown.join('') !== '> s') await once(paused, 'data')
+    paused.end('ecret-value and sec')
+    await once(paused, 'end')
+    t.equal(shown.join(''), `> s${mask} and sec`)
+    const stream = redactionStream(redaction)
+    const line = 'x'.repeat(1_000)
+    const writing = (async () => {
+      for (let count = 0; count < 300; count++)
+        if (!stream.write(`${line}secret-value\n`)) await once(stream, 'drain')
+      stream.end()
+    })()
+    const output = await textOf(stream)
+    await writing
+    t.equal(output, `${line}${mask}\n`.repeat(300))
+    const destroyed = redactionStream(redaction, { idleMs: 1 })
+    destroyed.write('s')
+    destroyed.destroy()
+    await once(destroyed, 'close')
+    t.ok(destroyed.destroyed)
+  }
+)
