@@ -29,7 +29,7 @@ const secretNames = [
   'PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS'
 ] as const
 
-/** What may be printed of how the service runs. */
+/** What may be printed of how the service runs; to the log as {@link loggableConfig}. */
 export interface Config {
   readonly host: string
   readonly port: number
@@ -51,6 +51,11 @@ export interface Secrets {
   readonly databaseUrl: SecretValue
   readonly masterKey: SecretValue
   readonly previousMasterKey: SecretValue | null
+}
+
+/** A config for the log, where no ARN stands: that of a KMS key names the account. */
+export function loggableConfig({ aws, ...config }: Config): object {
+  return { ...config, aws: { ...aws, kmsKeyId: aws.kmsKeyId === null ? null : 'set' } }
 }
 
 const loopback = /^(?:127(?:\.\d{1,3}){3}|::1|localhost)$/

@@ -1,7 +1,7 @@
 /** The secrets service as a process. */
 import { createLogger, run, warnOfVariables } from '@paperclip/server'
 import { buildApp, reloadKeys } from './app.js'
-import { loadConfig } from './config.js'
+import { loadConfig, loggableConfig } from './config.js'
 import { createDeps } from './deps.js'
 
 const parentFd = Number(process.env.PAPERCLIP_PARENT_FD) || null
@@ -15,7 +15,7 @@ await run(
     const app = await buildApp(deps)
     await app.listen({ host: config.host, port: config.port })
     process.on('SIGHUP', () => reloadKeys(deps, app))
-    logger.info({ config }, 'secrets service is ready')
+    logger.info({ config: loggableConfig(config) }, 'secrets service is ready')
     return {
       logger,
       async stop() {
