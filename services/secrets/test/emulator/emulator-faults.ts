@@ -11,6 +11,7 @@ export type FaultEffect =
   | 'redirect'
   | 'throttle'
   | 'internal_error'
+  | 'refuse'
   | 'oversize'
 
 export interface Fault {
@@ -23,8 +24,10 @@ export interface Fault {
   readonly times?: number
   /** Where `redirect` points. */
   readonly location?: string
-  /** The status of `redirect` (307) or `html` (503). */
+  /** The status of `redirect` (307), `html` (503) or `refuse` (400). */
   readonly status?: number
+  /** The type that `refuse` gives. */
+  readonly type?: string
 }
 
 /** Faults that wait for a request, the oldest first. */
@@ -55,8 +58,15 @@ const slowByteMs = 40
 const oversizeBytes = 16 * 1024 * 1024
 const json = { 'content-type': 'application/x-amz-json-1.1' }
 
-/** Spoils an answer; `body` is what would have been said, if the request had its effect. */
-export function answerBadly(response: ServerResponse, fault: Fault, body: string): void {
+interface Spoilt {
+  /** What would have been said, if the request had its effect. */
+  readonly body: string
+  /** Makes the text of an error. */
+  readonly word: (text: string) => string
+}
+
+/** Spoils an answer. */
+export function answerBadly(response: ServerResponse, fault: Fault, { body, word }: Spoilt): void {
   const { effect, status } = fault
   switch (effect) {
     case 'hang':
@@ -73,11 +83,11 @@ export function answerBadly(response: ServerResponse, fault: Fault, body: string
       return
     case 'html':
       response.writeHead(status ?? 503, { 'content-type': 'text/html' })
-      response.end('<html><body><h1>Try later</h1></body></html>')
+      response.end(`<html><body><h1>Try later</h1>${word('A page of a proxy')}</body></html>`)
       return
     case 'wrong_json':
       response.writeHead(200, json)
-      response.end('{"ARN": 7, "VersionId": ["')
+      response.end(`{"ARN": 7, "VersionId": ["${word('Not JSON')}`)
       return
     case 'redirect':
       response.writeHead(status ?? 307, { location: fault.location ?? '/' })
@@ -88,19 +98,21 @@ export function answerBadly(response: ServerResponse, fault: Fault, body: string
       response.end(`{"Padding":"${'x'.repeat(oversizeBytes)}"}`)
       return
     case 'throttle':
-      answerError(response, 400, 'ThrottlingException')
+      answerError(response, { status: 400, type: 'ThrottlingException' }, word('try later'))
       return
     case 'internal_error':
-      answerError(response, 500, 'InternalServiceError')
+      answerError(response, { status: 500, type: 'InternalServiceError' }, word('try later'))
+      return
+    case 'refuse':
+      answerError(response, { status: status ?? 400, type: fault.type ?? 'X' }, word('refused'))
   }
 }
 
 /** An error as the service words it: a type, and a text of its own. */
 export function answerError(
   response: ServerResponse,
-  status: number,
-  type: string,
-  text = 'try later'
+  { status, type }: { status: number; type: string },
+  text: string
 ): void {
   response.writeHead(status, json)
   response.end(JSON.stringify({ __type: type, Message: text }))

@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { deleteSecret, restoreSecret } from './delete-operations.js'
 import { answerBadly, answerError, type Fault, FaultQueue } from './emulator-faults.js'
+import { errorText, HeldSecrets } from './held-secrets.js'
 import { allowAll, authorizeBy, type Policy } from './iam-policy.js'
 import { listSecrets } from './list-operation.js'
 import type { Operation } from './operation.js'
@@ -50,6 +51,8 @@ export interface EmulatorSettings {
   requestsPerSecondMax: number
   /** What answers wait for, once their request is in the log. */
   answersAfter: Promise<void>
+  /** Has every error text, pages of proxies included, give away values, names, ARNs, the account and credentials. */
+  errorsEcho: boolean
 }
 
 export interface Emulator {
@@ -59,6 +62,7 @@ export interface Emulator {
   readonly settings: EmulatorSettings
   readonly faults: FaultQueue
   readonly log: LogEntry[]
+  readonly held: HeldSecrets
   /** Makes a secret without a request. */
   seed(parameters: Record<string, unknown>): void
   close(): Promise<void>
@@ -81,10 +85,13 @@ const standard = {
   onRequest: (_: LogEntry): void => {}
 }
 
-type Running = Pick<Emulator, 'account' | 'settings' | 'faults' | 'log'> & {
+type Running = Pick<Emulator, 'account' | 'settings' | 'faults' | 'log' | 'held'> & {
   answered: number[]
   onRequest: (entry: LogEntry) => void
 }
+
+/** Every emulator of this process, so that whatever watches for leaks knows what to look for. */
+export const startedEmulators: Emulator[] = []
 
 /** Starts it; close it at the end of the test. */
 export async function startEmulator(options: Partial<typeof standard> = {}): Promise<Emulator> {
@@ -97,10 +104,12 @@ export async function startEmulator(options: Partial<typeof standard> = {}): Pro
       listLagMs: 0,
       nowMs: Date.now,
       requestsPerSecondMax: Number.POSITIVE_INFINITY,
-      answersAfter: Promise.resolve()
+      answersAfter: Promise.resolve(),
+      errorsEcho: false
     },
     faults: new FaultQueue(),
     log: [],
+    held: new HeldSecrets(),
     answered: [],
     onRequest
   }
@@ -108,12 +117,14 @@ export async function startEmulator(options: Partial<typeof standard> = {}): Pro
     answer(running, request, response).catch(() => response.destroy())
   })
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
-  return {
+  const emulator: Emulator = {
     ...running,
     region: place.region,
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seed(parameters) {
-      createSecret(callOf(running, new RequestParameters(Buffer.from(JSON.stringify(parameters))), allowAll))
+      const body = Buffer.from(JSON.stringify(parameters))
+      running.held.note(body)
+      createSecret(callOf(running, new RequestParameters(body), allowAll))
     },
     close: () =>
       new Promise((resolve) => {
@@ -121,10 +132,17 @@ export async function startEmulator(options: Partial<typeof standard> = {}): Pro
         server.closeAllConnections()
       })
   }
+  startedEmulators.push(emulator)
+  return emulator
 }
 
 async function answer(running: Running, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = await readBody(request)
+  running.held.note(body)
+  const { account, settings, held } = running
+  const { credentials } = settings
+  const word = (text: string) =>
+    errorText(text, settings.errorsEcho ? { accountId: account.accountId, credentials, held, body } : null)
   // Clients correct their own clock by this header, and they shall see the one of the service.
   response.setHeader('date', new Date(running.settings.nowMs()).toUTCString())
   const operation =
@@ -133,7 +151,7 @@ async function answer(running: Running, request: IncomingMessage, response: Serv
   const seen = { operation, ...namesIn(body), fault: fault?.effect ?? null }
   if (fault !== undefined && fault.applied !== true && fault.effect !== 'slow') {
     note(running, { ...seen, accessKeyId: null, outcome: 'not_applied' })
-    answerBadly(response, fault, '{}')
+    answerBadly(response, fault, { body: '{}', word })
     return
   }
   const { accessKeyId, result } = perform(running, { operation, request, body })
@@ -141,8 +159,8 @@ async function answer(running: Running, request: IncomingMessage, response: Serv
   const outcome = refused ? (result.type.split('#').at(-1) ?? result.type) : 'ok'
   note(running, { ...seen, accessKeyId, outcome })
   await running.settings.answersAfter
-  if (refused) return answerError(response, result.status, result.type, result.message)
-  if (fault !== undefined) return answerBadly(response, fault, JSON.stringify(result))
+  if (refused) return answerError(response, result, word(result.message))
+  if (fault !== undefined) return answerBadly(response, fault, { body: JSON.stringify(result), word })
   response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1' })
   response.end(JSON.stringify(result))
 }

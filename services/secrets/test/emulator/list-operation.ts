@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import type { Operation } from './operation.js'
 import { metadataOf, stagesOf } from './read-operations.js'
 import { purgeDue, type RemoteAccount } from './remote-account.js'
@@ -11,6 +11,8 @@ const filtersMax = 10
 const filterValuesMax = 10
 const filterValueShape = /^!?[a-zA-Z0-9 :_@/+=.\-!]*$/
 const filterValueCharactersMax = 512
+const ivBytes = 12
+const tagBytes = 16
 
 interface Filter {
   readonly key: string
@@ -113,21 +115,23 @@ function placeOf({ createdMs, arn }: RemoteSecret): string {
   return `${String(createdMs).padStart(15, '0')} ${arn}`
 }
 
-/** Opaque, and good for the same question only. */
-function sealCursor(account: RemoteAccount, place: string, question: string): string {
-  return `${Buffer.from(place).toString('base64url')}.${macOf(account, place, question)}`
+/** Says nothing to whoever holds it, and is good for the same question only. */
+function sealCursor({ cursorKey }: RemoteAccount, place: string, question: string): string {
+  const iv = randomBytes(ivBytes)
+  const cipher = createCipheriv('aes-256-gcm', cursorKey, iv).setAAD(Buffer.from(question))
+  const sealed = Buffer.concat([cipher.update(place), cipher.final()])
+  return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url')
 }
 
-function openCursor(account: RemoteAccount, cursor: string, question: string): string {
-  const [encoded = '', mac] = cursor.split('.')
-  const place = Buffer.from(encoded, 'base64url').toString()
-  if (mac !== macOf(account, place, question))
+function openCursor({ cursorKey }: RemoteAccount, cursor: string, question: string): string {
+  const bytes = Buffer.from(cursor, 'base64url')
+  const [iv, tag] = [bytes.subarray(0, ivBytes), bytes.subarray(ivBytes, ivBytes + tagBytes)]
+  try {
+    const opener = createDecipheriv('aes-256-gcm', cursorKey, iv, { authTagLength: tagBytes })
+    opener.setAAD(Buffer.from(question)).setAuthTag(tag)
+    const place = opener.update(bytes.subarray(ivBytes + tagBytes))
+    return Buffer.concat([place, opener.final()]).toString()
+  } catch {
     throw new ServiceError('InvalidNextTokenException', 'that is not a cursor of this list')
-  return place
-}
-
-function macOf({ cursorKey }: RemoteAccount, place: string, question: string): string {
-  return createHmac('sha256', cursorKey)
-    .update(JSON.stringify([place, question]))
-    .digest('base64url')
+  }
 }

@@ -28,6 +28,8 @@ export async function startSecretsWithAws(
   { env = {}, emulator: running, load = async () => testCredential }: AwsAppOptions = {}
 ): Promise<{ app: SecretsApp; emulator: Emulator }> {
   const emulator = running ?? (await startEmulator())
+  // Whatever goes wrong, what AWS says about it must get no further than our client.
+  emulator.settings.errorsEcho = true
   const app = await startSecrets(t, database, { ...awsEnv(emulator), ...env }, { loadAwsCredentials: load })
   if (running === undefined) t.teardown(() => emulator.close())
   return { app, emulator }

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { type Frame, parseFrames } from './fixtures.js'
+import { watch } from './process-watch.js'
 import { type SecretsApp, service, sign } from './secrets-app.js'
 
 /** A batch's reply as it comes. */
@@ -29,6 +30,7 @@ export async function sendBatch({ origin }: SecretsApp, items: object[]): Promis
   reply.on('data', (piece: string) => {
     text += piece
   })
+  reply.on('end', () => watch.noteExchange({ method, path, sent: body, status: reply.statusCode ?? 0, text }))
   const framesIn = () => text.split('\n').length >> 1
 
   return {

@@ -11,6 +11,7 @@ import { buildApp } from '../../src/app.js'
 import { type Config, loadConfig } from '../../src/config.js'
 import { createDeps, type Deps } from '../../src/deps.js'
 import { grants } from '../../src/grants.js'
+import { failOnLeaks, watch } from './process-watch.js'
 
 interface Teardown {
   teardown(close: () => unknown): void
@@ -102,12 +103,18 @@ export async function startSecrets(
 ): Promise<SecretsApp> {
   const { config, secrets } = loadConfig({ ...secretsEnv(t, database), ...env })
   const lines: string[] = []
-  const logger = pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) })
+  const write = (line: string) => {
+    lines.push(line)
+    watch.noteLog(line)
+  }
+  const logger = pino({ level: 'trace' }, { write })
   const deps = await createDeps(config, secrets, logger, outside)
   const app = await buildApp(deps)
   t.teardown(async () => {
     await app.close()
+    await watch.noteRows(deps.database.pool)
     await deps.close()
+    failOnLeaks()
   })
   const origin = await app.listen({ host: '127.0.0.1', port: 0 })
   return {
@@ -172,6 +179,7 @@ function bytesOf(body: unknown): Uint8Array | null {
 export async function transmit(origin: string, { method, path, body, headers }: Outgoing): Promise<Answer> {
   const reply = await fetch(origin + path, { method, headers, body })
   const text = await reply.text()
+  watch.noteExchange({ method, path, sent: body, status: reply.status, text })
   const isJson = reply.headers.get('content-type')?.includes('json') ?? false
   return { status: reply.status, headers: reply.headers, text, body: isJson ? JSON.parse(text) : null }
 }
