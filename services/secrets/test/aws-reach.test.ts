@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { type AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { testAuthority } from '@paperclip/testing'
@@ -12,141 +12,11 @@ import { mayReach } from '../src/provider/aws/address-guard.js'
 import { parseCustomEndpoint } from '../src/provider/aws/aws-endpoint.js'
 import { findRegion } from '../src/provider/aws/aws-partition.js'
 import { startEmulator } from './emulator/emulator.js'
+import { hostileEndpoints, hostileRegions } from './fixtures/hostile-places.js'
 import { openClient, refusalOf } from './support/aws-client.js'
+import { watchSockets } from './support/socket-watch.js'
 
-/** Every address that a socket of this process set out for, whoever opened it. */
-const attempted: string[] = []
-const connect = Socket.prototype.connect
-Socket.prototype.connect = function (this: Socket, ...target: unknown[]) {
-  this.on('connectionAttempt', (address: string, port: number) => attempted.push(`${address} ${port}`))
-  return Reflect.apply(connect, this, target)
-} as typeof connect
-
-const hostileRegions = [
-  '',
-  ' ',
-  'us-east-1 ',
-  ' us-east-1',
-  'US-EAST-1',
-  'us-east-1\n',
-  'us-east-1\0',
-  'us-east-1\r\nHost: x',
-  'us-east-1.example.com',
-  'us-east-1.example.com/',
-  'us-east-1/',
-  'us-east-1/../x',
-  'us-east-1@169.254.169.254',
-  'us-east-1#',
-  'us-east-1?x=',
-  'us-east-1:8080',
-  'us-east-1%2eexample.com',
-  'us-east-1。example.com',
-  'us-east-1․example.com',
-  'us‐east‐1',
-  'ｕs-east-1',
-  'us-east',
-  'us-east-',
-  'us-east-0',
-  'us-east-001',
-  'us-east-100',
-  'us-east-1a',
-  'us-east-1-x',
-  'us--east-1',
-  'east-1',
-  'us-middle-1',
-  'xx-east-1',
-  'us-gov-east',
-  'us-gov-east-1.x',
-  'us-iso-east-1',
-  'us-isob-east-1',
-  'cn-north-1.amazonaws.com.cn.example',
-  'cn-x-1',
-  'localhost',
-  '127.0.0.1',
-  '169.254.169.254',
-  '[::1]',
-  '2130706433',
-  '0x7f.1',
-  'metadata.google.internal',
-  'example.com#.us-east-1',
-  'x@example.com',
-  '__proto__',
-  'constructor',
-  '*',
-  'us-*-1',
-  '../us-east-1',
-  '..',
-  'a'.repeat(10_000),
-  'us-east-1,eu-west-1',
-  '{"region":"us-east-1"}',
-  '$AWS_REGION',
-  'us-east-1;x',
-  'us-east-1\u202e',
-  'us-east-١'
-]
-
-const hostileEndpoints = [
-  '',
-  'x',
-  '//example.com',
-  'example.com',
-  'localhost:4566',
-  'ftp://example.com',
-  'file:///etc/passwd',
-  'gopher://127.0.0.1',
-  'data:text/plain,x',
-  'javascript:0',
-  'ws://127.0.0.1',
-  'unix:/run/docker.sock',
-  'http://example.com',
-  'http://10.0.0.1',
-  'http://192.168.1.1:4566',
-  'http://169.254.169.254',
-  'http://localhost.example.com',
-  'http://127.0.0.1.example.com',
-  'http://[fd00::1]',
-  'http://0.0.0.0:4566',
-  'http://[::]:4566',
-  'https://0.0.0.0',
-  'https://169.254.169.254',
-  'https://169.254.170.2',
-  'https://2852039166',
-  'https://0xa9fea9fe',
-  'https://0xa9.0xfe.0xa9.0xfe',
-  'https://0251.0376.0251.0376',
-  'https://169.254.43518',
-  'https://[::ffff:169.254.169.254]',
-  'https://[::ffff:a9fe:a9fe]',
-  'https://[64:ff9b::169.254.169.254]',
-  'https://[2002:a9fe:a9fe::]',
-  'https://[fe80::1]',
-  'https://[fd00:ec2::254]',
-  'https://[fd00:ec2::23]',
-  'https://[ff02::1]',
-  'https://224.0.0.1',
-  'https://255.255.255.255',
-  'https://100.100.100.200',
-  'https://168.63.129.16',
-  'https://192.0.0.192',
-  'https://user@example.com',
-  'https://user:pass@example.com',
-  'https://:pass@example.com',
-  'https://example.com/path',
-  'https://example.com//',
-  'https://example.com?x',
-  'https://example.com/?',
-  'https://example.com#',
-  'https://example.com/#x',
-  'https://example.com\\@127.0.0.1',
-  'https://exa mple.com',
-  'https://example.com:99999',
-  'https://[::1',
-  'https://%00',
-  'http://127.0.0.1/x',
-  'http://127.0.0.1?x',
-  'http://u@127.0.0.1',
-  'http://[fe80::1%25eth0]:80'
-]
+const attempted = watchSockets()
 
 const refusedAddresses = [
   '0.0.0.0',
