@@ -309,7 +309,7 @@ t.test('a hundred reads of one version at once are one call, and nothing is kept
   const secret = newSecret()
   const { arn } = await values.createSecret(secret)
   const read = shareReads(values)
-  const version = { secretId: arn, versionId: secret.versionId }
+  const version = { companyId: newId(), secretId: arn, versionId: secret.versionId }
   const readMany = () => Promise.allSettled(Array.from({ length: 100 }, () => read(version)))
   const reads = () => emulator.log.filter(({ operation }) => operation === 'GetSecretValue').length
   const many = (await readMany()).flatMap((one) => (one.status === 'fulfilled' ? [one.value.value] : []))

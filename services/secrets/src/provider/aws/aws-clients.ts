@@ -1,3 +1,5 @@
+import { totalDeadlineMs } from './aws-call.js'
+import { createCompanyTurns } from './aws-company-turns.js'
 import { createCredentialChain } from './aws-credential-chain.js'
 import {
   type AwsCredentialSource,
@@ -7,12 +9,18 @@ import {
 import type { AwsRegion } from './aws-partition.js'
 import { type AwsSecretsManager, openAwsSecretsManager } from './aws-secrets-manager.js'
 import { shareReads } from './aws-shared-read.js'
+import type { AwsValue, AwsVersionSelector } from './aws-values.js'
 import { readOrExplain } from './aws-version-read.js'
 
-/** The client of a region, and reads of fixed versions that all who want the same one share. */
+/** The client of a region, and reads of values, for which the companies take turns. */
 export interface AwsRegionClient extends AwsSecretsManager {
+  readonly read: (companyId: string, version: AwsVersionSelector) => Promise<AwsValue>
+  /** Of a fixed version: all of a company who want the same one share one call. */
   readonly readShared: ReturnType<typeof shareReads>
 }
+
+/** Half the connections of a region: a company alone is served well, and another finds room. */
+const companyReadsMax = 16
 
 /** The clients of this process. */
 export interface AwsClients {
@@ -40,11 +48,13 @@ export function createAwsClients(options: {
       const known = opened.get(region.region)
       if (known !== undefined) return known
       const client = openAwsSecretsManager({ region, customEndpoint, credentials, nowMs })
-      const readValue = (version: Parameters<typeof readOrExplain>[1]) =>
-        readOrExplain(client.values, version)
-      const shared = { ...client, readShared: shareReads({ readValue }) }
-      opened.set(region.region, shared)
-      return shared
+      const inTurn = createCompanyTurns({ atOnceMax: companyReadsMax, deadlineMs: totalDeadlineMs })
+      const read: AwsRegionClient['read'] = (companyId, version) =>
+        inTurn(companyId, (deadlineMs) => readOrExplain(client.values, { ...version, deadlineMs }))
+      const readShared = shareReads({ readValue: ({ companyId, ...version }) => read(companyId, version) })
+      const reading = { ...client, read, readShared }
+      opened.set(region.region, reading)
+      return reading
     },
     async close() {
       await Promise.all([...opened.values()].map((client) => client.close()))

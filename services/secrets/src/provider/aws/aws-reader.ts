@@ -7,7 +7,6 @@ import { isVersionId } from './aws-reference-name.js'
 import type { AwsSettings } from './aws-settings.js'
 import { managedPlaceOf, requireOwnArn } from './aws-storage.js'
 import type { AwsValue } from './aws-values.js'
-import { readOrExplain } from './aws-version-read.js'
 import type { ReferenceGuard } from './reference-guard.js'
 
 interface ReaderDeps {
@@ -42,7 +41,7 @@ async function readManaged(
   requireOwnArn(secretId, managed)
   // Our own id of a version is what AWS knows it by.
   const versionId = stored.providerVersionRef ?? place.versionId
-  return clients.of(managed.place.region).readShared({ secretId, versionId })
+  return clients.of(managed.place.region).readShared({ companyId: place.companyId, secretId, versionId })
 }
 
 /** What is current, or labelled, may change while it is read: only a version by its id is shared. */
@@ -52,10 +51,11 @@ async function readLinked(
 ): Promise<AwsValue> {
   const { vault, providerVersionRef } = stored
   await guard.check({ externalRef: secretId, providerVersionRef }, { companyId, vault })
-  const { values, readShared } = clients.of(placeOf(settings, vault?.config ?? null).region)
-  if (providerVersionRef === null) return readOrExplain(values, { secretId })
-  if (isVersionId(providerVersionRef)) return readShared({ secretId, versionId: providerVersionRef })
-  return readOrExplain(values, { secretId, versionLabel: providerVersionRef })
+  const { read, readShared } = clients.of(placeOf(settings, vault?.config ?? null).region)
+  if (providerVersionRef === null) return read(companyId, { secretId })
+  if (isVersionId(providerVersionRef))
+    return readShared({ companyId, secretId, versionId: providerVersionRef })
+  return read(companyId, { secretId, versionLabel: providerVersionRef })
 }
 
 /** Bytes need not be text, and a guess at how to write them would give a run something else than was stored. */
