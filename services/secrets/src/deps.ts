@@ -55,6 +55,8 @@ export interface Deps extends Services {
   findWarnings(): Promise<readonly string[]>
   /** How the deployment sets up the provider that is used when nothing else is said. */
   describeDefaultProvider(): string
+  /** Cuts off what providers have not answered: whoever waits is told so, and writes are looked for again later. */
+  endProviderCalls(): Promise<void>
   close(): Promise<void>
 }
 
@@ -119,6 +121,7 @@ export async function createDeps(
         return found.filter((warning) => warning !== undefined)
       },
       describeDefaultProvider: opened.describeDefault,
+      endProviderCalls: () => opened.close(),
       async close() {
         await background.stop()
         await opened.close()

@@ -4,6 +4,9 @@ import { buildApp, reloadKeys } from './app.js'
 import { loadConfig, loggableConfig } from './config.js'
 import { createDeps } from './deps.js'
 
+/** Calls to providers that a stop waits for: what is left of the time to stop is for the answers to those who wait. */
+const callsMsMax = 2_500
+
 const parentFd = Number(process.env.PAPERCLIP_PARENT_FD) || null
 
 await run(
@@ -19,7 +22,9 @@ await run(
     return {
       logger,
       async stop() {
+        const cutCalls = setTimeout(() => void deps.endProviderCalls(), callsMsMax)
         await app.close()
+        clearTimeout(cutCalls)
         await deps.close()
       }
     }
