@@ -33,6 +33,11 @@ export interface GatewayClientOptions {
 export interface GatewayClient extends ContractCaller {
   /** The address calls go to; safe to print. */
   readonly address: string
+  /** Asks for one page of a list. `cursor` asks for the next, as `query.cursor`; null: this was the last. */
+  page<R extends Route>(
+    route: R,
+    ...input: ContractArguments<R>
+  ): Promise<{ readonly rows: CallOutput<R>; readonly cursor: string | null }>
   /** Walks a list page by page, newest first. */
   pages<R extends Route>(route: R, ...input: ContractArguments<R>): AsyncGenerator<CallOutput<R>, void>
   /** Lets what is under way finish, then closes the connections. */
@@ -76,6 +81,11 @@ export function createGatewayClient(options: GatewayClientOptions): GatewayClien
     address,
     async call<R extends Route>(route: R, ...[input]: ContractArguments<R>): Promise<CallOutput<R>> {
       return readReply(route, await send(route, input), address) as CallOutput<R>
+    },
+    async page<R extends Route>(route: R, ...[input]: ContractArguments<R>) {
+      const reply = await send(route, input)
+      const rows = readReply(route, reply, address) as CallOutput<R>
+      return { rows, cursor: nextCursor(reply.headers.link) }
     },
     async *pages<R extends Route>(route: R, ...[input]: ContractArguments<R>) {
       let cursor: string | null = null

@@ -7,11 +7,14 @@ import { addAgentKeys } from './commands/agent-keys.js'
 import { addAgentList } from './commands/agent-list.js'
 import { addAgentRevokeKey } from './commands/agent-revoke-key.js'
 import { addAgentRun } from './commands/agent-run.js'
+import { addAuditExport } from './commands/audit-export.js'
+import { addAuditList } from './commands/audit-list.js'
 import { addAuthLogin } from './commands/auth-login.js'
 import { addAuthLogout } from './commands/auth-logout.js'
 import { addAuthWhoami } from './commands/auth-whoami.js'
 import { addCompanyCreate } from './commands/company-create.js'
 import { addCompanyList } from './commands/company-list.js'
+import { addCompletion } from './commands/completion.js'
 import { addDoctor } from './commands/doctor.js'
 import { addEnvGet } from './commands/env-get.js'
 import { addEnvSet } from './commands/env-set.js'
@@ -40,6 +43,11 @@ import { addSecretsRotate } from './commands/secrets-rotate.js'
 import { addSecretsUpdate } from './commands/secrets-update.js'
 import { addSecretsUsage } from './commands/secrets-usage.js'
 import { addSecretsVersions } from './commands/secrets-versions.js'
+import { addUserDelete } from './commands/user-delete.js'
+import { addUserDemote } from './commands/user-demote.js'
+import { addUserEndSessions } from './commands/user-end-sessions.js'
+import { addUserList } from './commands/user-list.js'
+import { addUserPromote } from './commands/user-promote.js'
 import { addVaultCreate } from './commands/vault-create.js'
 import { addVaultDefault } from './commands/vault-default.js'
 import { addVaultDisable } from './commands/vault-disable.js'
@@ -50,7 +58,7 @@ import { cliVersion } from './version.js'
 
 type AddCommand = (parent: Command, io: CliIo) => void
 
-const topCommands: readonly AddCommand[] = [addOnboard, addRun, addDoctor]
+const topCommands: readonly AddCommand[] = [addOnboard, addRun, addDoctor, addCompletion]
 
 const groups: readonly [name: string, summary: string, commands: readonly AddCommand[]][] = [
   ['auth', 'signing in to a gateway', [addAuthLogin, addAuthLogout, addAuthWhoami]],
@@ -89,6 +97,12 @@ const groups: readonly [name: string, summary: string, commands: readonly AddCom
   ],
   ['import', 'linking secrets that lie at AWS already', [addImportPreview, addImportCommit]],
   ['env', 'environment variables of an agent or project', [addEnvGet, addEnvSet]],
+  ['audit', 'what was changed, by whom, listed and exported', [addAuditList, addAuditExport]],
+  [
+    'user',
+    'people of this instance',
+    [addUserList, addUserDelete, addUserPromote, addUserDemote, addUserEndSessions]
+  ],
   ['activity', 'what was changed, by whom', [addActivityList]],
   [
     'internal-key',

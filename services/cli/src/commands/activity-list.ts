@@ -1,25 +1,17 @@
-import { type ActivityView, listActivity } from '@paperclip/contracts'
+import { listActivity } from '@paperclip/contracts'
 import type { Command } from 'commander'
+import { activityColumns } from '../activity-filter.js'
 import { withApi } from '../api-session.js'
 import type { CliIo } from '../cli-io.js'
 import { collectRows, historyRowsDefault, pageSize, withLimitFlag } from '../list-rows.js'
 import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
-import { type Column, printRows } from '../print.js'
+import { printRows } from '../print.js'
 
 interface Flags extends CompanyFlags {
   readonly limit: number
   readonly action?: string
   readonly entityId?: string
 }
-
-const columns: readonly Column<ActivityView>[] = [
-  ['time', (row) => row.timestamp],
-  ['action', (row) => row.action],
-  ['by', (row) => `${row.actorType}:${row.actorId}`],
-  ['entity', (row) => row.entityType],
-  ['entity id', (row) => row.entityId],
-  ['run', (row) => row.runId]
-]
 
 /** `activity list`. */
 export function addActivityList(parent: Command, io: CliIo): void {
@@ -41,7 +33,7 @@ export function addActivityList(parent: Command, io: CliIo): void {
           client.pages(listActivity, { params: { companyId }, query }),
           flags.limit
         )
-        printRows(io, { json: flags.json ?? false, rows, columns })
+        printRows(io, { json: flags.json ?? false, rows, columns: activityColumns })
       })
     })
 }

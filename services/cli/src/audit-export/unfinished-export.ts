@@ -1,0 +1,97 @@
+import { existsSync } from 'node:fs'
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
+import { replacePrivateFile } from '@paperclip/instance'
+import { CliError } from '../cli-error.js'
+
+/** How far an export has come. */
+export interface ExportState {
+  /** What is exported, from where and how, as one text: another export must not go on with this file. */
+  readonly subject: string
+  /** Where the next page begins; null: nothing was written yet. */
+  readonly cursor: string | null
+  readonly rows: number
+  /** What lies beyond in the file was being written when the export was cut off. */
+  readonly bytes: number
+}
+
+const ownerOnly = 0o600
+
+/** A file that an export is written to until it is whole, and the note beside it of how far that has come. */
+export class UnfinishedExport {
+  readonly path: string
+  readonly #output: string
+  readonly #file: FileHandle
+  state: ExportState
+
+  private constructor(output: string, file: FileHandle, state: ExportState) {
+    this.path = partOf(output)
+    this.#output = output
+    this.#file = file
+    this.state = state
+  }
+
+  /** Goes on with what was cut off, or begins. Throws {@link CliError} when something else lies there. */
+  static async open(
+    output: string,
+    { subject, restart }: { subject: string; restart: boolean }
+  ): Promise<UnfinishedExport> {
+    if (existsSync(output)) throw new CliError(`${output} is there already`, { hint: 'name another file' })
+    const begun = restart ? undefined : await readState(output)
+    if (begun !== undefined && begun.subject !== subject)
+      throw new CliError(`${partOf(output)} is of another export that was cut off`, {
+        hint: 'name another file, or begin anew with --restart'
+      })
+    const part = partOf(output)
+    try {
+      if (begun === undefined || !existsSync(part)) {
+        await rm(part, { force: true })
+        const file = await open(part, 'wx', ownerOnly)
+        return new UnfinishedExport(output, file, { subject, cursor: null, rows: 0, bytes: 0 })
+      }
+      const file = await open(part, 'r+')
+      await file.truncate(begun.bytes)
+      return new UnfinishedExport(output, file, begun)
+    } catch (error) {
+      throw new CliError(`${part} cannot be written (${(error as NodeJS.ErrnoException).code})`)
+    }
+  }
+
+  /** Adds a page: first what it holds, then that it is there, each on the disk before the next. */
+  async append(text: string, { rows, cursor }: { rows: number; cursor: string | null }): Promise<void> {
+    const { subject, bytes, rows: before } = this.state
+    const content = Buffer.from(text)
+    await this.#file.write(content, 0, content.length, bytes)
+    await this.#file.datasync()
+    this.state = { subject, cursor, rows: before + rows, bytes: bytes + content.length }
+    if (cursor !== null) await replacePrivateFile(stateOf(this.#output), `${JSON.stringify(this.state)}\n`)
+  }
+
+  /** Gives the file its name. */
+  async finish(): Promise<void> {
+    await rename(this.path, this.#output)
+    await rm(stateOf(this.#output), { force: true })
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close()
+  }
+}
+
+function partOf(output: string): string {
+  return `${output}.part`
+}
+
+function stateOf(output: string): string {
+  return `${output}.part.json`
+}
+
+/** Undefined when there is none, or it says nothing. */
+async function readState(output: string): Promise<ExportState | undefined> {
+  try {
+    const { subject, cursor, rows, bytes } = JSON.parse(await readFile(stateOf(output), 'utf8'))
+    const isWhole = Number.isInteger(rows) && Number.isInteger(bytes)
+    return isWhole && typeof cursor === 'string' ? { subject, cursor, rows, bytes } : undefined
+  } catch {
+    return undefined
+  }
+}

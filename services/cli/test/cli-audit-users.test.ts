@@ -1,0 +1,251 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { ActivityView, UserView } from '@paperclip/contracts'
+import t from 'tap'
+import { type FakeHandler, fakeGateway } from './fixtures/fake-gateway.js'
+import { type CliResult, runCli } from './fixtures/run-cli.js'
+import { acme, companyId, sampleId } from './fixtures/sample-rows.js'
+
+const run = promisify(execFile)
+const time = '2026-01-31T12:00:00.000Z'
+
+const rowOf = (n: number): ActivityView => ({
+  id: sampleId(7, n),
+  companyId,
+  action: 'secret.rotated',
+  actorType: 'user',
+  actorId: n === 2 ? '=HYPERLINK("http://x")' : 'u-1',
+  entityType: 'secret',
+  entityId: sampleId(4, n),
+  runId: null,
+  metadata: { name: n === 3 ? 'a, "b"\r\n' : 'k' },
+  timestamp: time
+})
+const rows = Array.from({ length: 7 }, (_, index) => rowOf(index + 1))
+
+/** Gives three rows a page, and what `fails` says instead of some. */
+const paged =
+  (fails: (cursor: string | undefined) => boolean = () => false): FakeHandler =>
+  ({ query }) => {
+    const cursor = query.cursor as string | undefined
+    if (fails(cursor)) return { problem: 'secrets_unavailable' }
+    const from = Number(cursor ?? 0)
+    const next = from + 3 < rows.length ? { link: `</api/x?cursor=${from + 3}>; rel="next"` } : {}
+    return { body: rows.slice(from, from + 3), ...next }
+  }
+
+const companies: Record<string, FakeHandler> = { listCompanies: () => ({ body: [acme] }) }
+
+t.test('audit list filters, shows the instance when asked, and gives the rows as they came', async (t) => {
+  const gateway = await fakeGateway(t, { ...companies, listActivity: paged(), listInstanceActivity: paged() })
+  const { origin } = gateway
+  const filter = [
+    '--action',
+    'secret.rotated',
+    '--actor-id',
+    'u-1',
+    '--from',
+    '2026-01-01',
+    '--entity-type',
+    'secret'
+  ]
+  const listed = await runCli(['audit', 'list', '--json', ...filter], { origin })
+  t.same(JSON.parse(listed.stdout), rows)
+  t.match(gateway.calls.find(({ operationId }) => operationId === 'listActivity')?.query, {
+    action: 'secret.rotated',
+    actorId: 'u-1',
+    entityType: 'secret',
+    from: '2026-01-01T00:00:00.000Z'
+  })
+  t.match(await runCli(['audit', 'list', '--instance'], { origin }), { code: 0, stdout: /^TIME +ACTION +BY/ })
+  t.match(await runCli(['audit', 'list', '--from', 'soon'], { origin }), {
+    code: 2,
+    stderr: /not a time like/
+  })
+  t.same(gateway.violations, [])
+})
+
+t.test('an export cut off half-way goes on where it was, and no row is lost, doubled or half', async (t) => {
+  let isDown = true
+  const gateway = await fakeGateway(t, {
+    ...companies,
+    listActivity: paged((cursor) => isDown && cursor === '6')
+  })
+  const { origin } = gateway
+  const output = join(await folder(t), 'changes.csv')
+  const exported = (...more: string[]) =>
+    runCli(['audit', 'export', '--output', output, '--json', ...more], { origin })
+  const cut = await exported()
+  t.match(cut, {
+    code: 1,
+    stdout: '',
+    stderr: /6 rows are kept in .*changes\.csv\.part: the same command goes on/
+  })
+  t.notOk(existsSync(output), 'an unfinished export never has the name')
+  t.match(await exported('--action', 'x.y'), { code: 1, stderr: /of another export/ })
+  // What a kill leaves behind: a page that was being written.
+  const part = `${output}.part`
+  await writeFile(part, `${await readFile(part, 'utf8')}0198f7a0-half`)
+  isDown = false
+  const before = gateway.calls.length
+  const done = await exported()
+  t.match(done, { code: 0, stderr: /going on after 6 rows/ })
+  t.same(JSON.parse(done.stdout), { output, rows: 7 })
+  t.equal(
+    gateway.calls.slice(before).filter(({ operationId }) => operationId === 'listActivity').length,
+    1,
+    'pages that are there are not asked for again'
+  )
+  const text = await readFile(output, 'utf8')
+  t.equal(text.split('\r\n')[0], 'id,timestamp,action,actorType,actorId,entityType,entityId,runId,metadata')
+  for (const { id } of rows) t.equal(text.split(id).length, 2, 'each row once')
+  t.match(text, `,"'=HYPERLINK(""http://x"")",`)
+  t.notOk(text.includes('half'))
+  t.equal((await stat(output)).mode & 0o077, 0)
+  t.notOk(existsSync(part) || existsSync(`${part}.json`))
+  t.match(await exported(), { code: 1, stderr: /there already/ })
+  t.same(gateway.violations, [])
+})
+
+t.test('an export as JSON lines gives every row as it came, also of the instance', async (t) => {
+  const gateway = await fakeGateway(t, { listInstanceActivity: paged() })
+  const output = join(await folder(t), 'changes.jsonl')
+  const args = ['audit', 'export', '--instance', '--output', output, '--format', 'jsonl']
+  t.match(await runCli(args, { origin: gateway.origin }), { code: 0, stdout: '', stderr: /7 rows are in/ })
+  const lines = (await readFile(output, 'utf8')).trim().split('\n')
+  t.same(
+    lines.map((line) => JSON.parse(line)),
+    rows
+  )
+  t.same(gateway.violations, [])
+})
+
+t.test('users are named by id or address; a deletion asks, and says what is in its way', async (t) => {
+  const ada: UserView = {
+    id: 'u-1',
+    name: 'Ada',
+    email: 'ada@example.com',
+    isInstanceAdmin: false,
+    createdAt: time
+  }
+  const bob: UserView = { ...ada, id: 'u-2', name: 'Bob', email: 'bob@example.com', isInstanceAdmin: true }
+  const gateway = await fakeGateway(t, {
+    listUsers: () => ({ body: [bob, ada] }),
+    deleteUser: ({ params }) => (params.id === 'u-1' ? { body: { ok: true } } : { problem: 'user_is_admin' }),
+    demoteUser: () => ({ problem: 'last_admin' }),
+    promoteUser: () => ({ body: { ...ada, isInstanceAdmin: true } }),
+    endUserSessions: () => ({ body: { ok: true } })
+  })
+  const user = (...args: string[]) => runCli(['user', ...args], { origin: gateway.origin })
+  t.same(JSON.parse((await user('list', '--json')).stdout), [bob, ada])
+  t.match(await user('delete', 'u-1'), { code: 2, stderr: /cannot be undone[\s\S]*--yes/ })
+  t.notOk(gateway.operations().includes('deleteUser'))
+  t.match(await user('delete', 'Ada@Example.com', '--yes'), {
+    code: 0,
+    stdout: '',
+    stderr: /\(u-1\) is deleted/
+  })
+  t.same(gateway.last('deleteUser')?.params, { id: 'u-1' })
+  t.match(await user('delete', 'u-2', '--yes'), {
+    code: 1,
+    stderr: /user_is_admin[\s\S]*hint: .*user demote/
+  })
+  t.match(await user('demote', 'u-2'), { code: 1, stderr: /last_admin[\s\S]*hint: .*user promote/ })
+  t.match(await user('promote', 'u-1'), { code: 0, stderr: /is an instance admin/ })
+  t.match(await user('end-sessions', 'u-1', '--json'), { code: 0, stdout: /"ok": true/ })
+  t.match(await user('delete', 'eve', '--yes'), { code: 1, stderr: /no such user[\s\S]*user list/ })
+  t.same(gateway.violations, [])
+})
+
+t.test(
+  'a shell completes commands, flags and what a flag may be, from the commands themselves',
+  async (t) => {
+    const scripts = new Map<string, string>()
+    const dir = await folder(t)
+    for (const shell of ['bash', 'zsh', 'fish']) {
+      const { code, stdout, stderr } = await runCli(['completion', shell])
+      t.same({ code, stderr }, { code: 0, stderr: '' }, shell)
+      t.match(stdout, /access-events/)
+      const path = join(dir, shell)
+      await writeFile(path, stdout)
+      scripts.set(shell, path)
+    }
+    t.match(await runCli(['completion', 'tcsh']), { code: 2, stderr: /Allowed choices are bash, zsh, fish/ })
+    const has = (shell: string) =>
+      run(shell, ['-c', 'exit 0']).then(
+        () => true,
+        () => false
+      )
+    if (await has('bash')) {
+      const complete = async (...words: string[]) => {
+        const quoted = ['paperclipai', ...words].map((word) => `'${word}'`).join(' ')
+        const line = `. "$1"; COMP_WORDS=(${quoted}); COMP_CWORD=${words.length}; _paperclipai; printf '%s\\n' "\${COMPREPLY[@]}"`
+        const { stdout } = await run('bash', ['-c', line, 'bash', scripts.get('bash') ?? ''])
+        return stdout.trim().split('\n')
+      }
+      t.same(await complete('se'), ['secrets'])
+      t.same(await complete('secrets', 'access'), ['access-events'])
+      t.same(await complete('secrets', 'list', '--st'), ['--status'])
+      t.same(await complete('audit', 'export', '--format', ''), ['csv', 'jsonl'])
+      t.same(
+        await complete('audit', 'export', '--output', ''),
+        [''],
+        'a file, which the shell itself completes'
+      )
+      t.same(await complete('agent', 'run', 'coder', '--', 'secr'), [''], 'the words of another program')
+    }
+    if (await has('zsh')) await t.resolves(run('zsh', ['-n', scripts.get('zsh') ?? '']))
+    if (await has('fish')) {
+      const { stdout } = await run('fish', [
+        '-c',
+        `source ${scripts.get('fish')}; complete -C 'paperclipai secrets acc'`
+      ])
+      t.match(stdout, /^access-events/)
+    }
+  }
+)
+
+t.test(
+  'a dead server, a wrong address, an expired key and the key of a viewer: one line, and the next step',
+  async (t) => {
+    const gateway = await fakeGateway(t, {
+      listCompanies: ({ token }) =>
+        token === 'expired' ? { problem: 'credential_expired' } : { body: [acme] },
+      createAgent: () => ({ problem: 'read_only_role' }),
+      listUsers: () => ({ problem: 'forbidden' })
+    })
+    const { origin } = gateway
+    const cases: [CliResult, RegExp][] = [
+      [
+        await runCli(['audit', 'list'], { origin: 'http://127.0.0.1:9' }),
+        /127\.0\.0\.1:9 cannot be reached[^\n]*\n[^\n]*hint: start it/
+      ],
+      [
+        await runCli(['company', 'list'], { origin: 'nonsense' }),
+        /is not an address like[^\n]*\n[^\n]*hint: give scheme/
+      ],
+      [
+        await runCli(['company', 'list'], { origin, env: { PAPERCLIP_API_KEY: 'expired' } }),
+        /credential_expired[^\n]*\n[^\n]*hint: sign in/
+      ],
+      [await runCli(['agent', 'create', 'x'], { origin }), /read_only_role[^\n]*\n[^\n]*hint: ask/],
+      [await runCli(['user', 'list'], { origin }), /forbidden[^\n]*\n[^\n]*hint: /]
+    ]
+    for (const [{ code, stdout, stderr }, expected] of cases) {
+      t.ok(code !== 0 && stdout === '')
+      t.match(stderr, expected)
+      t.equal(stderr.trim().split('\n').length, 2, stderr)
+      t.notMatch(stderr, /\n\s+at /)
+    }
+  }
+)
+
+async function folder(t: { teardown(act: () => unknown): unknown }): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'paperclip-cli-'))
+  t.teardown(() => rm(dir, { recursive: true, force: true }))
+  return dir
+}
