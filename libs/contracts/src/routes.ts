@@ -8,6 +8,7 @@ import * as environment from './environment.js'
 import * as health from './health.js'
 import * as inlineMigration from './inline-migration.js'
 import * as invite from './invite.js'
+import * as masterKey from './master-key.js'
 import * as member from './member.js'
 import * as project from './project.js'
 import * as remoteImport from './remote-import.js'
@@ -46,7 +47,8 @@ const nouns: readonly (readonly [title: string, contracts: object])[] = [
   ['Remote import', remoteImport],
   ['Environments', { ...environment, ...inlineMigration }],
   ['Runtime', runtime],
-  ['Audit', audit]
+  ['Audit', audit],
+  ['Master keys of the instance', masterKey]
 ]
 
 const contractsOf = (noun: object): readonly Route[] => Object.values(noun).filter(isRoute)

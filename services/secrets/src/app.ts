@@ -16,6 +16,7 @@ import { problemOfError } from './error-problem.js'
 import { healthRoutes } from './health/health-routes.js'
 import { pingDatabase } from './health/health-store.js'
 import { inlineMigrationRoutes } from './inline-migration/inline-migration-routes.js'
+import { masterKeyRoutes } from './master-key/master-key-routes.js'
 import { outboxRoutes } from './outbox/outbox-routes.js'
 import { providerRoutes } from './provider/provider-routes.js'
 import { remoteImportRoutes } from './remote-import/remote-import-routes.js'
@@ -60,6 +61,7 @@ export async function buildApp(deps: Deps): Promise<Server> {
   await app.register(revealRoutes, { db, reveals: deps.reveals })
   await app.register(accessEventRoutes, { db, secrets, cursors })
   await app.register(activityRoutes, { db, cursors })
+  await app.register(masterKeyRoutes, { masterKeyService: deps.masterKeyService })
   await app.register(outboxRoutes, { outbox: deps.outbox })
   await app.register(healthRoutes, {
     version: serviceVersion,
@@ -68,7 +70,7 @@ export async function buildApp(deps: Deps): Promise<Server> {
     findWarnings: deps.findWarnings,
     describeProvider: () => `${config.defaultProvider}: ${deps.describeDefaultProvider()}`,
     pingDatabase: ping,
-    masterKeyId: deps.masterKeys.active.id,
+    checkMasterKey: deps.masterKeyService.checkActive,
     defaultProvider: deps.providers.find(config.defaultProvider)
   })
   return app

@@ -40,6 +40,8 @@ export interface Config {
   readonly masterKeySource: string
   /** The file the master key came from, if any: its mode is tightened at start. */
   readonly masterKeyFile: string | null
+  /** As `masterKeyFile`, of the other key that is accepted while the master key is rotated. */
+  readonly previousMasterKeyFile: string | null
   readonly strictMode: boolean
   readonly defaultProvider: Static<typeof Variables>['PAPERCLIP_SECRETS_PROVIDER']
   readonly aws: AwsSettings
@@ -94,6 +96,9 @@ export function loadConfig(env: NodeJS.ProcessEnv): { config: Config; secrets: S
       tlsFiles,
       masterKeySource: fromText ? 'PAPERCLIP_SECRETS_MASTER_KEY' : 'PAPERCLIP_SECRETS_MASTER_KEY_FILE',
       masterKeyFile: fromText ? null : (completed.PAPERCLIP_SECRETS_MASTER_KEY_FILE ?? null),
+      previousMasterKeyFile: env.PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS?.trim()
+        ? null
+        : env.PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS_FILE?.trim() || null,
       strictMode: strictModeOf(variables),
       defaultProvider: variables.PAPERCLIP_SECRETS_PROVIDER,
       aws,

@@ -22,6 +22,15 @@ export interface MasterKeyTable {
   retired_at: NullableTime
 }
 
+export interface MasterKeyHolderTable {
+  process_id: string
+  host: string
+  pid: number
+  keys: JSONColumnType<{ id: string; source: string }[]>
+  started_at: Time
+  lease_until: Time
+}
+
 export interface CompanyKeyTable {
   id: string
   company_id: string
@@ -181,6 +190,7 @@ export interface RequestNonceTable {
 /** The tables of schema `secrets`. Nothing outside `*-store.ts` names a column. */
 export interface SecretsDatabase {
   master_keys: MasterKeyTable
+  master_key_holders: MasterKeyHolderTable
   company_keys: CompanyKeyTable
   company_secrets: SecretTable
   company_secret_versions: VersionTable

@@ -1,5 +1,7 @@
 import { createSecretKey } from 'node:crypto'
+import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { newId } from '@paperclip/contracts'
 import { type Database, expectSameClock, expectSchemaVersion, watchClock } from '@paperclip/db'
 import { type CursorCodec, createCursorCodec, type Logger } from '@paperclip/server'
 import {
@@ -10,15 +12,16 @@ import {
   type VerifierKeyring
 } from '@paperclip/signing'
 import type { Config, Secrets } from './config.js'
-import { parseMasterKey } from './crypto/master-key.js'
 import type { SecretsDatabase } from './database.js'
 import { type Databases, openDatabases } from './databases.js'
 import { mayChangeAudit } from './health/health-store.js'
 import { openHopTls } from './hop-tls.js'
 import { startHousekeeping } from './housekeeping.js'
 import { createCompanyKeyring } from './keyring/company-keyring.js'
+import { configuredKeys, retiredKeyWarnings } from './keyring/configured-keys.js'
 import { tightenKeyFile } from './keyring/key-file-mode.js'
 import { getCursorKey } from './keyring/keyring-store.js'
+import { startPresence } from './keyring/master-key-presence.js'
 import { type MasterKeyring, openMasterKeyring } from './keyring/master-keyring.js'
 import type { LoadedCredentials } from './provider/aws/aws-credentials.js'
 import { type OpenedProviders, openProviders } from './provider/open-providers.js'
@@ -87,22 +90,27 @@ export async function createDeps(
       logger.info({ outcome: event.outcome, path: event.path }, 'internal keys were read again')
   })
   const tls = openHopTls(config.tlsFiles, logger)
-  const keyFileWarnings = tightenKeyFile(config.masterKeyFile)
+  const keyFileWarnings = [config.masterKeyFile, config.previousMasterKeyFile].flatMap(tightenKeyFile)
   const configured = configuredKeys(config, secrets)
   const databases = openDatabases(secrets.databaseUrl.reveal(), logger)
   const { db } = databases.ordinary
   try {
-    const warnings = [...keyFileWarnings, ...(await checkDatabase(databases))]
+    const databaseWarnings = await checkDatabase(databases)
+    const masterKeys = await openMasterKeyring(db, configured, ownIdentity())
+    const warnings = [...keyFileWarnings, ...databaseWarnings, ...retiredKeyWarnings(masterKeys)]
     for (const warning of warnings) logger.warn(warning)
-    const masterKeys = await openMasterKeyring(db, configured)
     const companyKeys = createCompanyKeyring(db, masterKeys)
     const cursors = createCursorCodec(createSecretKey(await getCursorKey(db)))
     const opened = openProviders({ db, companyKeys, config, keyFileWarnings, loadAwsCredentials })
-    const background = startBackground(databases, opened, logger)
+    const background = startBackground(databases, { opened, masterKeys, logger })
     const { remoteWrites, remoteDeletions, remoteDeletionWorker } = background
     const hotPool = databases.hot.pool
+    const services = createServices({
+      ...{ db, hotPool, config, logger, masterKeys, companyKeys, opened },
+      ...background
+    })
     return {
-      ...createServices({ db, hotPool, config, logger, companyKeys, opened, ...background }),
+      ...services,
       config,
       logger,
       database: databases.ordinary,
@@ -117,7 +125,11 @@ export async function createDeps(
       remoteDeletionWorker,
       warnings,
       async findWarnings() {
-        const found = await Promise.all([remoteDeletions.findWarning(null), opened.findWarning()])
+        const found = await Promise.all([
+          services.masterKeyService.findWarning(),
+          remoteDeletions.findWarning(null),
+          opened.findWarning()
+        ])
         return found.filter((warning) => warning !== undefined)
       },
       describeDefaultProvider: opened.describeDefault,
@@ -143,14 +155,19 @@ async function checkDatabase({ ordinary: { db }, hot }: Databases): Promise<stri
 }
 
 /** Starts what no request waits for. */
-function startBackground({ ordinary: { db } }: Databases, { providers }: OpenedProviders, logger: Logger) {
+function startBackground(
+  { ordinary: { db } }: Databases,
+  { opened, masterKeys, logger }: { opened: OpenedProviders; masterKeys: MasterKeyring; logger: Logger }
+) {
+  const { providers } = opened
   const remoteWrites = createRemoteWriteService({ db, providers, logger })
   const remoteDeletions = createRemoteDeletionService({ db, providers, logger })
   const remoteDeletionWorker = startRemoteDeletionWorker(remoteDeletions, logger)
   const reconciler = startReconciler(remoteWrites, logger)
   const housekeeping = startHousekeeping(db, logger)
   const clock = watchClock(db, { onSkew: ({ message }) => logger.warn(message) })
-  const started = [housekeeping, clock, reconciler, remoteDeletionWorker]
+  const presence = startPresence(db, masterKeys, logger)
+  const started = [housekeeping, clock, reconciler, remoteDeletionWorker, presence]
   return {
     remoteWrites,
     remoteDeletions,
@@ -162,13 +179,9 @@ function startBackground({ ordinary: { db } }: Databases, { providers }: OpenedP
   }
 }
 
-function configuredKeys(config: Config, { masterKey, previousMasterKey }: Secrets) {
-  const source = config.masterKeySource
-  const keys = [{ source, key: parseMasterKey(masterKey.reveal(), { source }) }]
-  if (previousMasterKey === null) return keys
-  const previous = 'PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS'
-  return [
-    ...keys,
-    { source: previous, key: parseMasterKey(previousMasterKey.reveal(), { source: previous }) }
-  ]
+const hostCharsMax = 255
+
+/** Another one with each start: what a former process of this machine held says nothing about this one. */
+function ownIdentity() {
+  return { id: newId(), host: hostname().slice(0, hostCharsMax) || 'unknown', pid: process.pid }
 }

@@ -6,6 +6,7 @@ export const runtimeRole = 'paperclip_secrets'
 /** Exactly what the runtime role may do with each table. */
 export const grants: Grants = {
   master_keys: ['select', 'insert', 'update'],
+  master_key_holders: ['select', 'insert', 'update', 'delete'],
   company_keys: ['select', 'insert', 'update'],
   company_secrets: ['select', 'insert', 'update'],
   company_secret_versions: ['select', 'insert', 'update'],

@@ -10,6 +10,8 @@ import {
   type InlineMigrationService
 } from './inline-migration/inline-migration-service.js'
 import type { CompanyKeyring } from './keyring/company-keyring.js'
+import type { MasterKeyring } from './keyring/master-keyring.js'
+import { createMasterKeyService, type MasterKeyService } from './master-key/master-key-service.js'
 import { createOutboxService, type OutboxService } from './outbox/outbox-service.js'
 import type { OpenedProviders } from './provider/open-providers.js'
 import { createProviderService, type ProviderService } from './provider/provider-service.js'
@@ -45,6 +47,7 @@ export interface Services {
   readonly resolves: ResolveService
   readonly reveals: RevealService
   readonly outbox: OutboxService
+  readonly masterKeyService: MasterKeyService
 }
 
 /** What services are made of. */
@@ -53,6 +56,7 @@ export interface ServiceParts {
   readonly hotPool: pg.Pool
   readonly config: Config
   readonly logger: Logger
+  readonly masterKeys: MasterKeyring
   readonly companyKeys: CompanyKeyring
   readonly opened: OpenedProviders
   readonly remoteWrites: RemoteWriteService
@@ -98,7 +102,8 @@ export function createServices(parts: ServiceParts): Services {
       monotonicMs: () => performance.now()
     }),
     ...createReveals(parts),
-    outbox: createOutboxService({ db, remoteDeletions, onRemoteDeletions: remoteDeletionWorker.kick })
+    outbox: createOutboxService({ db, remoteDeletions, onRemoteDeletions: remoteDeletionWorker.kick }),
+    masterKeyService: createMasterKeyService(parts)
   }
 }
 

@@ -132,6 +132,10 @@ const bodies: Record<string, (place: World) => unknown> = {
   listActivity: () => undefined,
   listCompanyAccessEvents: () => undefined,
   listInstanceActivity: () => undefined,
+  getMasterKeys: () => undefined,
+  // With one key alone there is nothing to do.
+  rotateMasterKey: () => ({}),
+  retireMasterKey: () => undefined,
   listSecretAccessEvents: () => undefined
 }
 
@@ -164,7 +168,8 @@ function expected({ path, config: { auth } }: Route, caller: Caller, place: Plac
 const answersOnceIn: Record<string, string> = {
   previewVaultDiscovery: 'provider_unsupported',
   previewRemoteImport: 'vault_not_found',
-  commitRemoteImport: 'vault_not_found'
+  commitRemoteImport: 'vault_not_found',
+  retireMasterKey: 'not_found'
 }
 
 function seen({ config }: Route, answer: Answer): string {
@@ -191,6 +196,7 @@ async function call(route: Route, { sender }: Caller, place: Place): Promise<Ans
     agentId: world.agentId,
     projectId: world.projectId,
     version: '1',
+    masterKeyId: 'mk_0000000000000000',
     id: isOfVault(route.path) ? world.vaultId : world.secretId,
     key: 'matrix'
   }

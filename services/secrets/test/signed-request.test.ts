@@ -354,6 +354,7 @@ t.test('no member that a schema does not name is taken, column names and __proto
     previewVaultDiscovery: [operator(), `${vaults}/discovery/preview`, remote],
     previewRemoteImport: [operator(), `${imports}/preview`, ofVault],
     commitRemoteImport: [operator(), imports, { ...ofVault, secrets: [{ externalRef: 'mass' }] }],
+    rotateMasterKey: [operator(), '/admin/master-keys/rotate', { masterKeyId: 'mk_0000000000000000' }],
     putAgentEnvironment: [operator(), `/companies/${companyId}/agents/${agentId}/env`, { env: {} }],
     putProjectEnvironment: [operator(), `/companies/${companyId}/projects/${agentId}/env`, { env: {} }],
     migrateInlineEnvironments: [operator(), `/companies/${companyId}/env/migrate-inline`, { apply: true }],

@@ -124,6 +124,14 @@ export const policies: Readonly<Record<string, Policy>> = {
   deleteUser: { people: 'instance_admin', call: ofNewUser },
   endUserSessions: { people: 'instance_admin', call: ofNewUser },
   listInstanceActivity: { people: 'instance_admin' },
+  getMasterKeys: { people: 'instance_admin' },
+  // With one key alone there is nothing to activate, and nothing to wrap again.
+  rotateMasterKey: { people: 'instance_admin', call: () => ({ body: {} }) },
+  retireMasterKey: {
+    people: 'instance_admin',
+    passes: [404],
+    call: () => ({ params: { masterKeyId: 'mk_0000000000000000' } })
+  },
 
   listCompanies: { people: 'person', agents: bothOfAgents },
   createCompany: { people: 'instance_admin', call: () => ({ body: { name: 'Matrix' } }) },

@@ -13,7 +13,8 @@ interface Deps {
   describeProvider: () => string
   /** Resolves when the database answers. */
   pingDatabase: () => Promise<void>
-  masterKeyId: string
+  /** The id of the master key that wraps; throws when this process does not hold it. */
+  checkMasterKey: () => Promise<string>
   defaultProvider: SecretProvider | undefined
 }
 
@@ -32,16 +33,17 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Deps> = async (app, deps) =
               message: 'The default provider cannot be used yet.'
             }
           : await providerStateOf(defaultProvider, deps.describeProvider)
+      const masterKey = await masterKeyStateOf(deps.checkMasterKey)
       // Without a database there is nothing to say about its rows, and its own state says enough.
       const warnings = await deps.findWarnings().catch(() => [])
       return {
-        status: worstOf([database.status, provider.status]),
+        status: worstOf([database.status, masterKey.status, provider.status]),
         version: deps.version,
         strictMode: deps.strictMode,
         warnings: [...deps.warnings, ...warnings],
         components: {
           database,
-          masterKey: { status: 'ok' as const, message: `master key ${deps.masterKeyId} wraps company keys` },
+          masterKey,
           provider
         }
       }
@@ -67,6 +69,14 @@ async function stateOf(check: () => Promise<void>, code: string): Promise<Compon
       return { status: 'unhealthy', code: error.code, message: error.message.slice(0, messageCharsMax) }
     return { status: 'unhealthy', code }
   }
+}
+
+async function masterKeyStateOf(check: () => Promise<string>): Promise<ComponentState> {
+  let id = ''
+  const state = await stateOf(async () => {
+    id = await check()
+  }, 'database_unavailable')
+  return state.status === 'ok' ? { ...state, message: `master key ${id} wraps company keys` } : state
 }
 
 async function providerStateOf(provider: SecretProvider, describe: () => string): Promise<ComponentState> {

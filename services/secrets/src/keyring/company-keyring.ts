@@ -1,5 +1,5 @@
 import { newId } from '@paperclip/contracts'
-import type { Db } from '@paperclip/db'
+import { type Db, transaction } from '@paperclip/db'
 import { AppError } from '@paperclip/server'
 import {
   type CompanyKey,
@@ -10,8 +10,8 @@ import {
 import { IntegrityError } from '../crypto/crypto-error.js'
 import { systemRandomBytes } from '../crypto/random-bytes.js'
 import type { SecretsDatabase } from '../database.js'
-import { findCompanyKey, insertCompanyKey } from './keyring-store.js'
-import type { MasterKeyring } from './master-keyring.js'
+import { findActiveMasterKeyId, findCompanyKey, insertCompanyKey, lockMasterKeys } from './keyring-store.js'
+import { getKek, type MasterKeyring } from './master-keyring.js'
 
 /** Company keys, unwrapped on first use and kept: what may be opened is asked of the database each time. */
 export interface CompanyKeyring {
@@ -38,9 +38,10 @@ export function createCompanyKeyring(db: Db<SecretsDatabase>, masterKeys: Master
     }
     const known = open.get(row.id)
     if (known !== undefined) return known
-    const kek = masterKeys.find(row.master_key_id)
-    if (kek === undefined)
+    // A retired key opens nothing, even what somebody puts back from a backup.
+    if (row.master_key_retired_at !== null)
       throw new AppError('master_key_unavailable', { context: { masterKeyId: row.master_key_id } })
+    const kek = getKek(masterKeys, row.master_key_id)
     const key = unwrapCompanyKey(row.wrapped, { kek, id: row.id, companyId })
     open.set(row.id, key)
     return key
@@ -48,13 +49,20 @@ export function createCompanyKeyring(db: Db<SecretsDatabase>, masterKeys: Master
 
   async function create(companyId: string): Promise<void> {
     const key = generateCompanyKey({ id: newId(), companyId, randomBytes: systemRandomBytes })
-    const { active: kek } = masterKeys
-    await insertCompanyKey(db, {
-      id: key.id,
-      company_id: companyId,
-      master_key_id: kek.id,
-      wrapped: wrapCompanyKey(key, { kek, randomBytes: systemRandomBytes })
-    })
+    await transaction(
+      db,
+      async (tx) => {
+        await lockMasterKeys(tx, 'to use')
+        const kek = getKek(masterKeys, await findActiveMasterKeyId(tx))
+        await insertCompanyKey(tx, {
+          id: key.id,
+          company_id: companyId,
+          master_key_id: kek.id,
+          wrapped: wrapCompanyKey(key, { kek, randomBytes: systemRandomBytes })
+        })
+      },
+      { attemptsMax: 3 }
+    )
   }
 
   return {

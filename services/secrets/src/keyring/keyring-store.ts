@@ -2,29 +2,58 @@ import type { Db, Tx } from '@paperclip/db'
 import { type Selectable, sql } from 'kysely'
 import type { CompanyKeyTable, MasterKeyTable, SecretsDatabase } from '../database.js'
 
-/** Every master key that is not retired, the newest activated first. */
-export function listMasterKeys(db: Db<SecretsDatabase>): Promise<Selectable<MasterKeyTable>[]> {
+/** A master key as it is stored: how its id was derived, and when it began and ceased to count. */
+export type MasterKeyRow = Selectable<MasterKeyTable>
+
+/** Every master key, the retired ones too; the newest activated first, those that never were last. */
+export function listMasterKeys(db: Db<SecretsDatabase>): Promise<MasterKeyRow[]> {
   return db
     .selectFrom('master_keys')
     .selectAll()
-    .where('retired_at', 'is', null)
     .orderBy('activated_at', (order) => order.desc().nullsLast())
+    .orderBy('created_at', 'desc')
     .execute()
 }
 
-/** Keeps every other process from reading or adding master keys until the transaction ends. */
-export async function lockMasterKeys(tx: Tx<SecretsDatabase>): Promise<void> {
-  await sql`lock table master_keys in share row exclusive mode`.execute(tx)
+/** Which of the keys wraps: the newest activated one that is not retired. */
+export function activeKeyOf(keys: readonly MasterKeyRow[]): MasterKeyRow | undefined {
+  return keys.find((key) => key.activated_at !== null && key.retired_at === null)
 }
 
-/** Adds an activated master key; `salt` and `iterations` are what its id was derived with. */
+/** The id of the key that wraps. A handful of rows: no index. */
+export async function findActiveMasterKeyId(db: Db<SecretsDatabase>): Promise<string | undefined> {
+  const { rows } = await sql<{ id: string }>`
+    select id from master_keys where activated_at is not null and retired_at is null
+    order by activated_at desc limit 1`.execute(db)
+  return rows[0]?.id
+}
+
+/**
+ * Holds the set of master keys, and which of them wraps, until the transaction ends: `to use` it, beside others who
+ * do, or `to change` it, alone. Readers wait for neither. What is read after it, in a statement of its own, is true.
+ */
+export async function lockMasterKeys(
+  tx: Tx<SecretsDatabase>,
+  purpose: 'to use' | 'to change'
+): Promise<void> {
+  const mode = purpose === 'to use' ? sql`share` : sql`share row exclusive`
+  await sql`lock table master_keys in ${mode} mode`.execute(tx)
+}
+
+/** Adds a master key; `salt` and `iterations` are what its id was derived with. */
 export async function insertMasterKey(
   tx: Tx<SecretsDatabase>,
   key: { id: string; salt: Buffer; iterations: number }
 ): Promise<void> {
   await sql`
-    insert into master_keys (id, salt, iterations, activated_at)
-    values (${key.id}, ${key.salt}, ${key.iterations}, now())`.execute(tx)
+    insert into master_keys (id, salt, iterations) values (${key.id}, ${key.salt}, ${key.iterations})`.execute(
+    tx
+  )
+}
+
+/** Makes a master key the one that wraps. Later than any activation before, since changes take turns. */
+export async function activateMasterKey(tx: Tx<SecretsDatabase>, id: string): Promise<void> {
+  await sql`update master_keys set activated_at = clock_timestamp() where id = ${id}`.execute(tx)
 }
 
 /** The ids of the master keys that stored company keys are wrapped with. */
@@ -34,20 +63,29 @@ export async function listMasterKeysInUse(db: Db<SecretsDatabase>): Promise<stri
   return rows.map((row) => row.id)
 }
 
-/** A company's key row, its tombstone included. Served by the unique index on `company_id`. */
+/** A company's key row, its tombstone included, and whether the master key that wraps it is retired. */
+export type CompanyKeyRow = Selectable<CompanyKeyTable> & { master_key_retired_at: Date | null }
+
+/** Finds it. Served by the unique index on `company_id`. */
 export function findCompanyKey(
   db: Db<SecretsDatabase>,
   companyId: string
-): Promise<Selectable<CompanyKeyTable> | undefined> {
-  return db.selectFrom('company_keys').selectAll().where('company_id', '=', companyId).executeTakeFirst()
+): Promise<CompanyKeyRow | undefined> {
+  return db
+    .selectFrom('company_keys')
+    .leftJoin('master_keys', 'master_keys.id', 'company_keys.master_key_id')
+    .selectAll('company_keys')
+    .select('master_keys.retired_at as master_key_retired_at')
+    .where('company_id', '=', companyId)
+    .executeTakeFirst()
 }
 
 /** Adds a company's key unless it has one, or a tombstone. */
 export async function insertCompanyKey(
-  db: Db<SecretsDatabase>,
+  tx: Tx<SecretsDatabase>,
   row: { id: string; company_id: string; master_key_id: string; wrapped: Buffer }
 ): Promise<void> {
-  await db
+  await tx
     .insertInto('company_keys')
     .values(row)
     .onConflict((conflict) => conflict.column('company_id').doNothing())

@@ -1,102 +1,143 @@
 import type { KeyObject } from 'node:crypto'
-import { type Db, transaction } from '@paperclip/db'
+import { type Db, type Tx, transaction } from '@paperclip/db'
+import { AppError } from '@paperclip/server'
 import { deriveKek, type Kek, PBKDF2_ITERATIONS_MIN } from '../crypto/master-key.js'
 import { randomSalt, systemRandomBytes } from '../crypto/random-bytes.js'
 import type { SecretsDatabase } from '../database.js'
-import { insertMasterKey, listMasterKeys, listMasterKeysInUse, lockMasterKeys } from './keyring-store.js'
+import {
+  activateMasterKey,
+  activeKeyOf,
+  insertMasterKey,
+  listMasterKeys,
+  listMasterKeysInUse,
+  lockMasterKeys,
+  type MasterKeyRow
+} from './keyring-store.js'
+import { listLiveHolders, type ProcessIdentity, upsertHolder } from './master-key-holder-store.js'
+import { type MatchedKeys, matchKeys, missingKeyError } from './match-master-keys.js'
 
-/** A start that cannot go on, because what is stored needs a key that was not given. */
-export class MissingMasterKeyError extends Error {
-  override readonly name = 'MissingMasterKeyError'
-}
-
-/** The key-encryption keys this process holds, by id, and the one that wraps. */
-export interface MasterKeyring {
-  readonly active: Kek
-  find(masterKeyId: string): Kek | undefined
-}
-
-/** A configured key and where it came from, for messages. */
+/** A configured key, the variable it came by, for messages, and the file or variable that others are told. */
 export interface ConfiguredMasterKey {
   readonly key: KeyObject
   readonly source: string
+  readonly label: string
 }
+
+/** A key that a process has, and where it was read from. */
+export interface HeldKey {
+  readonly id: string
+  readonly source: string
+}
+
+/** The key-encryption keys this process holds. Which of them wraps is asked of the database each time. */
+export interface MasterKeyring {
+  readonly process: ProcessIdentity
+  readonly held: readonly HeldKey[]
+  /** Configured, but retired: they open nothing. */
+  readonly retired: readonly HeldKey[]
+  find(masterKeyId: string): Kek | undefined
+}
+
+/** A start that loses against the starts of others looks again this often. */
+const looksMax = 5
 
 /**
  * Matches the configured master keys with those the database knows, deriving each once (PBKDF2, some tenths of a
- * second, on the thread pool).
+ * second, on the thread pool), and announces this process as one that holds them.
  *
- * A key is activated by itself only where nothing is wrapped yet. Throws {@link MissingMasterKeyError}, and writes
- * nothing, when stored company keys need a master key that is not configured.
+ * A key that the database does not know is registered there and waits: it wraps nothing until a rotation activates
+ * it. Only where nothing is wrapped yet, and nobody else uses another, the first one configured is activated here.
+ * Throws {@link MissingMasterKeyError}, and writes nothing, when a master key is needed that is not configured.
  */
 export async function openMasterKeyring(
   db: Db<SecretsDatabase>,
-  configured: readonly ConfiguredMasterKey[]
+  configured: readonly ConfiguredMasterKey[],
+  process: ProcessIdentity
 ): Promise<MasterKeyring> {
-  const fresh = await freshParameters(configured)
-  return transaction(
-    db,
-    async (tx) => {
-      const known = await listMasterKeys(tx)
-      const keks = await matchingKeks(known, configured)
-      const inUse = await listMasterKeysInUse(tx)
-      const missing = inUse.filter((id) => !keks.has(id))
-      if (missing.length > 0) throw await missingKeyError(missing, known, configured)
-      const active = known.map((row) => keks.get(row.id)).find((kek) => kek !== undefined)
-      if (active !== undefined) return keyringOf(keks, active)
-      await lockMasterKeys(tx)
-      if ((await listMasterKeys(tx)).length > known.length) throw new RacedError()
-      await insertMasterKey(tx, { id: fresh.kek.id, salt: fresh.salt, iterations: PBKDF2_ITERATIONS_MIN })
-      return keyringOf(keks.set(fresh.kek.id, fresh.kek), fresh.kek)
-    },
-    { attemptsMax: 3 }
-  ).catch((error: unknown) => {
-    // Another process of this service made its row first: the second look finds that one.
-    if (error instanceof RacedError) return openMasterKeyring(db, configured)
-    throw error
-  })
+  for (let look = 1; look <= looksMax; look += 1) {
+    const known = await listMasterKeys(db)
+    const matched = await matchKeys(known, configured)
+    const early = await missingOf(db, matched, { known, process })
+    if (early.length > 0) throw await missingKeyError(early, known, configured)
+    const fresh = await Promise.all(matched.unknown.map(registrationOf))
+    const opened = await transaction(db, (tx) => register(tx, { known, matched, fresh, process }), {
+      attemptsMax: 3
+    })
+    if (opened !== null) return opened
+  }
+  throw new Error('the master keys kept changing while this process started')
 }
 
-class RacedError extends Error {}
+/** The key that `masterKeyId` names. Throws `master_key_unavailable` when this process does not hold it. */
+export function getKek(masterKeys: MasterKeyring, masterKeyId: string | undefined): Kek {
+  const kek = masterKeyId === undefined ? undefined : masterKeys.find(masterKeyId)
+  if (kek === undefined)
+    throw new AppError('master_key_unavailable', { context: { masterKeyId: masterKeyId ?? null } })
+  return kek
+}
 
-async function freshParameters(
-  configured: readonly ConfiguredMasterKey[]
-): Promise<{ kek: Kek; salt: Buffer }> {
-  const [first] = configured
-  if (first === undefined) throw new TypeError('no master key is configured')
+interface Registration {
+  readonly kek: Kek
+  readonly salt: Buffer
+  readonly label: string
+}
+
+async function registrationOf({ key, label }: ConfiguredMasterKey): Promise<Registration> {
   const salt = randomSalt(systemRandomBytes)
-  return { salt, kek: await deriveKek(first.key, { salt, iterations: PBKDF2_ITERATIONS_MIN }) }
+  return { salt, label, kek: await deriveKek(key, { salt, iterations: PBKDF2_ITERATIONS_MIN }) }
 }
 
-async function matchingKeks(
-  known: readonly { id: string; salt: Buffer; iterations: number }[],
-  configured: readonly ConfiguredMasterKey[]
-): Promise<Map<string, Kek>> {
-  const derived = await Promise.all(
-    known.flatMap((row) => configured.map(async ({ key }) => ({ row, kek: await deriveKek(key, row) })))
-  )
-  return new Map(derived.filter(({ row, kek }) => row.id === kek.id).map(({ row, kek }) => [row.id, kek]))
+interface Start {
+  readonly known: readonly MasterKeyRow[]
+  readonly matched: MatchedKeys
+  readonly fresh: readonly Registration[]
+  readonly process: ProcessIdentity
 }
 
-/** Names the keys by ids derived under the same salt, so that they can be compared without telling anything else. */
-async function missingKeyError(
-  missing: readonly string[],
-  known: readonly { id: string; salt: Buffer; iterations: number }[],
-  configured: readonly ConfiguredMasterKey[]
-): Promise<MissingMasterKeyError> {
-  const row = known.find(({ id }) => id === missing[0])
-  const given =
-    row === undefined
-      ? []
-      : await Promise.all(
-          configured.map(async ({ key, source }) => `${source} gives ${(await deriveKek(key, row)).id}`)
-        )
-  return new MissingMasterKeyError(
-    `stored secrets need master key ${missing.join(', ')}, which is not configured (${given.join('; ')}). ` +
-      'Put the former key back, or restore it from a backup; no key was created and nothing was written.'
-  )
+/** Null when what was derived is of rows that have changed since: others start or rotate at the same time. */
+async function register(tx: Tx<SecretsDatabase>, start: Start): Promise<MasterKeyring | null> {
+  const { known, matched, fresh, process } = start
+  await lockMasterKeys(tx, 'to change')
+  const now = await listMasterKeys(tx)
+  if (stateOf(now) !== stateOf(known)) return null
+  if ((await missingOf(tx, matched, start)).length > 0) return null
+  for (const { kek, salt } of fresh)
+    await insertMasterKey(tx, { id: kek.id, salt, iterations: PBKDF2_ITERATIONS_MIN })
+  const keks = new Map(matched.keks)
+  const held = [...matched.held]
+  for (const { kek, label } of fresh) {
+    keks.set(kek.id, kek)
+    held.push({ id: kek.id, source: label })
+  }
+  const active = activeKeyOf(now)
+  if (active === undefined || !keks.has(active.id)) {
+    const first = matched.firstId ?? fresh[0]?.kek.id
+    if (first !== undefined) await activateMasterKey(tx, first)
+  }
+  await upsertHolder(tx, { ...process, keys: held })
+  return { process, held, retired: matched.retired, find: (id) => keks.get(id) }
 }
 
-function keyringOf(keks: ReadonlyMap<string, Kek>, active: Kek): MasterKeyring {
-  return { active, find: (id) => keks.get(id) }
+/**
+ * The keys that are needed and not configured: those that wrap something, and the active one, unless nothing is
+ * wrapped and no other process lives by it.
+ */
+async function missingOf(
+  db: Db<SecretsDatabase>,
+  { keks, firstId, unknown }: MatchedKeys,
+  { known, process }: Pick<Start, 'known' | 'process'>
+): Promise<string[]> {
+  const inUse = await listMasterKeysInUse(db)
+  const active = activeKeyOf(known)
+  if (active === undefined || keks.has(active.id)) return inUse.filter((id) => !keks.has(id))
+  const others = (await listLiveHolders(db)).filter(({ process_id }) => process_id !== process.id)
+  const isLivedBy = others.some(({ keys }) => keys.some(({ id }) => id === active.id))
+  const hasOther = firstId !== null || unknown.length > 0
+  const needed =
+    inUse.length > 0 || isLivedBy || !hasOther ? new Set([...inUse, active.id]) : new Set<string>()
+  return [...needed].filter((id) => !keks.has(id))
+}
+
+function stateOf(keys: readonly MasterKeyRow[]): string {
+  return JSON.stringify(keys.map(({ id, activated_at, retired_at }) => [id, activated_at, retired_at]))
 }
