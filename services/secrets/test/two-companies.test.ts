@@ -106,7 +106,7 @@ const request = fc.oneof(
   fc.record({
     method: fc.constant('POST'),
     path: either('companyId').map((id) => `/companies/${id}/secrets`),
-    body: fc.constantFrom('alpha', 'delta').map((name) => ({ name, value: mine.marker }))
+    body: fc.constantFrom('alpha', 'delta').map((name) => ({ name, value: `value ${mine.marker}` }))
   }),
   fc.record({ method: fc.constant('DELETE'), path: secretId.map((id) => `/secrets/${id}?force=true`) }),
   fc.record({
