@@ -2,7 +2,7 @@ import { newId, type VaultConfig } from '@paperclip/contracts'
 import type { Db } from '@paperclip/db'
 import t from 'tap'
 import type { SecretsDatabase } from '../src/database.js'
-import { spellingsOf } from '../src/provider/aws/aws-reference-name.js'
+import { isVersionId, spellingsOf } from '../src/provider/aws/aws-reference-name.js'
 import type { AwsSettings } from '../src/provider/aws/aws-settings.js'
 import { createReferenceGuard } from '../src/provider/aws/reference-guard.js'
 import type { ReferenceProblem } from '../src/provider/reference-rules.js'
@@ -299,4 +299,18 @@ t.test('one remote secret is known by its ARN, that without the suffix, and its 
   t.strictSame(spellingsOf(arn('a/b-AbCdEf')), [arn('a/b-AbCdEf'), arn('a/b'), 'a/b'])
   t.strictSame(spellingsOf(arn('a/b-AbCde')), [arn('a/b-AbCde'), 'a/b-AbCde'])
   t.strictSame(spellingsOf('a/b'), ['a/b'])
+})
+
+t.test('ids of versions are told from labels, whoever made them', async (t) => {
+  const ids = ['0198c5a2-0000-7000-8000-000000000001', `terraform-${'20260101'.repeat(3)}00`, 'a'.repeat(32)]
+  for (const id of ids) t.equal(isVersionId(id), true, id)
+  for (const label of [
+    'AWSCURRENT',
+    'AWSPREVIOUS',
+    'blue',
+    'a'.repeat(31),
+    'a'.repeat(65),
+    'with space'.repeat(4)
+  ])
+    t.equal(isVersionId(label), false, label)
 })

@@ -55,6 +55,8 @@ const writeMsMax = 20_000
 const reconcileMsMax = 5_000
 /** So that a long outage leaves no long turn. */
 const reconciledAtOnceMax = 100
+/** So that a region that hangs holds up others less. */
+const lanes = 4
 
 /** Makes the service. */
 export function createRemoteWriteService({ db, providers, logger }: RemoteWriteDeps): RemoteWriteService {
@@ -120,15 +122,19 @@ export function createRemoteWriteService({ db, providers, logger }: RemoteWriteD
     },
 
     async reconcileDue(signal) {
+      const due = await listOverdueWrites(db, reconciledAtOnceMax)
       let count = 0
-      for (const versionId of await listOverdueWrites(db, reconciledAtOnceMax)) {
-        if (signal?.aborted) break
-        try {
-          if (await reconcile(versionId)) count++
-        } catch (error) {
-          logger.warn({ versionId, code: codeOf(error) }, 'a remote write could not be reconciled yet')
+      const lane = async () => {
+        for (let versionId = due.shift(); versionId !== undefined; versionId = due.shift()) {
+          if (signal?.aborted) return
+          try {
+            if (await reconcile(versionId)) count++
+          } catch (error) {
+            logger.warn({ versionId, code: codeOf(error) }, 'a remote write could not be reconciled yet')
+          }
         }
       }
+      await Promise.all(Array.from({ length: lanes }, lane))
       return count
     }
   }

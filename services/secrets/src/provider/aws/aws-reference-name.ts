@@ -94,8 +94,11 @@ function withSingleSlashes(text: string): string {
   return text.replaceAll(/[/\\]+/g, '/').replace(/^\//, '')
 }
 
-/** An id that we, or AWS, gave a version: it never comes to mean another one, as a label does. */
-const versionIdShape = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+/**
+ * The id of a version, which never comes to mean another one, as a label does: a UUID mostly, but whoever makes one may
+ * give it any 32 to 64 characters (`ClientRequestToken`). A label of that length is taken for an id.
+ */
+const versionIdShape = /^[A-Za-z0-9-]{32,64}$/
 const controlCharacter = /\p{Cc}/u
 
 /** Says whether a pinned version is one by its id. */
