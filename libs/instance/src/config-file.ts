@@ -8,6 +8,8 @@ export interface InstanceConfig {
   readonly version: 1
   readonly server: { readonly deploymentMode: 'local_trusted' | 'authenticated'; readonly port: number }
   readonly secrets: { readonly port: number }
+  /** Further variables of the services, by name; see `changeConfigVariables`. */
+  readonly variables?: Readonly<Record<string, string>>
 }
 
 /** What a new instance gets. */
@@ -44,12 +46,21 @@ export async function readConfig(paths: InstancePaths): Promise<InstanceConfig> 
     throw bad('server.deploymentMode')
   if (!isPort(port)) throw bad('server.port')
   if (!isPort(secretsPort)) throw bad('secrets.port')
-  return { version: 1, server: { deploymentMode, port }, secrets: { port: secretsPort } }
+  const variables = section(found, 'variables')
+  if (!isVariables(variables)) throw bad('variables')
+  const kept = Object.keys(variables).length === 0 ? {} : { variables }
+  return { version: 1, server: { deploymentMode, port }, secrets: { port: secretsPort }, ...kept }
 }
 
 function section(config: Record<string, unknown>, name: string): Record<string, unknown> {
   const value = config[name]
   return typeof value === 'object' && value !== null ? { ...value } : {}
+}
+
+function isVariables(variables: Record<string, unknown>): variables is Record<string, string> {
+  return Object.entries(variables).every(
+    ([name, text]) => /^[A-Z][A-Z0-9_]*$/.test(name) && typeof text === 'string'
+  )
 }
 
 function isPort(value: unknown): value is number {

@@ -1,7 +1,9 @@
 import { open, readFile, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { keepCopy } from './file-copy.js'
 import { InstanceError, systemCode } from './instance-error.js'
-import { privateFileMode, replacePrivateFile } from './private-file.js'
+import { makePrivateDir, privateFileMode, replacePrivateFile } from './private-file.js'
 
 /** Variables of an `.env` file. */
 export type EnvEntries = Readonly<Record<string, string>>
@@ -9,6 +11,8 @@ export type EnvEntries = Readonly<Record<string, string>>
 const heading = `# Secrets of this instance, made by paperclipai. Back this file up; never share it.
 # Values set in the environment win over these.
 `
+
+const plainValue = /^[\w+/=.:@%-]+$/
 
 const lockPollMs = 20
 /** Adding a line takes milliseconds: a lock this old was left by a killed process. */
@@ -37,6 +41,36 @@ export async function completeEnvFile(path: string, entries: EnvEntries): Promis
   })
 }
 
+/**
+ * Sets variables, or takes them out (null); every other line stays. In one step, one process at a time; gives the path
+ * of the copy of what was there, if there was anything. Values are one line without an apostrophe.
+ */
+export async function changeEnvFile(
+  path: string,
+  changes: Readonly<Record<string, string | null>>
+): Promise<string[]> {
+  await makePrivateDir(dirname(path))
+  return await withLock(`${path}.lock`, async () => {
+    const text = await readText(path)
+    const kept = text
+      .split('\n')
+      .filter((line) => !Object.keys(parseEnv(line)).some((name) => name in changes))
+    const body = kept.join('\n').replace(/\n*$/, text === '' ? '' : '\n')
+    const lines = Object.entries(changes).flatMap(([name, value]) =>
+      value === null ? [] : [`${name}=${quoteValue(name, value)}\n`]
+    )
+    const copies = text === '' ? [] : [await keepCopy(path, text)]
+    await replacePrivateFile(path, (text === '' ? heading : body) + lines.join(''))
+    return copies
+  })
+}
+
+/** Quotes what a shell would read in its own way. */
+function quoteValue(name: string, value: string): string {
+  if (/['\r\n]/.test(value)) throw new InstanceError(`${name} cannot be written to an .env file.`)
+  return plainValue.test(value) ? value : `'${value}'`
+}
+
 /** Parses `NAME=value` lines; comments, blank lines, `export` and surrounding quotes are understood. */
 export function parseEnv(text: string): EnvEntries {
   const entries: Record<string, string> = {}
@@ -50,7 +84,7 @@ export function parseEnv(text: string): EnvEntries {
 
 /** What we write needs no quoting, so that every reader of `.env` files agrees on it. */
 function checkValue(name: string, value: string): string {
-  if (!/^[\w+/=.:@%-]+$/.test(value)) throw new InstanceError(`${name} cannot be written to an .env file.`)
+  if (!plainValue.test(value)) throw new InstanceError(`${name} cannot be written to an .env file.`)
   return value
 }
 

@@ -15,6 +15,7 @@ import { addAuthWhoami } from './commands/auth-whoami.js'
 import { addCompanyCreate } from './commands/company-create.js'
 import { addCompanyList } from './commands/company-list.js'
 import { addCompletion } from './commands/completion.js'
+import { addConfigure } from './commands/configure.js'
 import { addDoctor } from './commands/doctor.js'
 import { addEnvGet } from './commands/env-get.js'
 import { addEnvSet } from './commands/env-set.js'
@@ -58,7 +59,7 @@ import { cliVersion } from './version.js'
 
 type AddCommand = (parent: Command, io: CliIo) => void
 
-const topCommands: readonly AddCommand[] = [addOnboard, addRun, addDoctor, addCompletion]
+const topCommands: readonly AddCommand[] = [addOnboard, addRun, addConfigure, addDoctor, addCompletion]
 
 const groups: readonly [name: string, summary: string, commands: readonly AddCommand[]][] = [
   ['auth', 'signing in to a gateway', [addAuthLogin, addAuthLogout, addAuthWhoami]],

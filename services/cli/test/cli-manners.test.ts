@@ -216,7 +216,7 @@ t.test('a name stands for one living agent; of several the ids are listed', asyn
 
 t.test('help has an example for every command, on stdout, exit 0; a bare group is misuse', async (t) => {
   const commands = [
-    'onboard,run,doctor,completion',
+    'onboard,run,configure,doctor,completion',
     'audit list,audit export,user list,user delete,user promote,user demote,user end-sessions',
     'company list,company create,project list,project create,activity list,env get,env set',
     'agent list,agent create,agent run,agent keys,agent create-key,agent revoke-key',

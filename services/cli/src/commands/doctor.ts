@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { MisuseError } from '../cli-error.js'
 import type { CliIo } from '../cli-io.js'
+import { settledEnvironment } from '../configure/settled-environment.js'
 import { reportChecks } from '../doctor/print-checks.js'
 import { repairInstance, runChecks } from '../doctor/run-doctor.js'
 import { confirmOrFail } from '../prompt.js'
@@ -39,7 +40,10 @@ Examples:
           throw new MisuseError('--repair asks on a terminal', 'add --yes to agree beforehand')
         await confirmOrFail(io, 'Make what is missing? Nothing that exists is replaced.')
       }
-      const repairs = flags.repair ? await repairInstance(io) : []
-      reportChecks(io, { json: flags.json ?? false, checks: [...repairs, ...(await runChecks(io))] })
+      // A file that cannot be read is a fault that the first check names.
+      const env = await settledEnvironment(io.env).catch(() => io.env)
+      const settled = { ...io, env }
+      const repairs = flags.repair ? await repairInstance(settled) : []
+      reportChecks(io, { json: flags.json ?? false, checks: [...repairs, ...(await runChecks(settled))] })
     })
 }

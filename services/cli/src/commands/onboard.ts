@@ -2,6 +2,7 @@ import { rename } from 'node:fs/promises'
 import { InstanceError, type InstancePaths, readConfig } from '@paperclip/instance'
 import type { Command } from 'commander'
 import { type CliIo, hint, note } from '../cli-io.js'
+import { settledEnvironment } from '../configure/settled-environment.js'
 import { findInstance } from '../launcher/launch-settings.js'
 import { prepareInstance } from '../launcher/prepare-instance.js'
 import { printJson, printRows } from '../print.js'
@@ -36,7 +37,7 @@ async function onboard(io: CliIo, flags: Flags): Promise<void> {
   const mayAsk = io.stdin.isTTY && !flags.yes
   if (mayAsk) await confirmOrFail(io, `Make what is missing in ${paths.instanceDir}?`)
   await requireReadableConfig(io, paths)
-  const prepared = await prepareInstance(io.env)
+  const prepared = await prepareInstance(await settledEnvironment(io.env))
   const { created, existing, variablesAdded, tightened, loose, masterKey } = prepared
   const kept = existing.filter((path) => !created.includes(path))
   for (const path of loose) note(io, `others can read ${path}, and its mode could not be changed`)

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { CliIo } from '../cli-io.js'
+import { settledEnvironment } from '../configure/settled-environment.js'
 import { launch } from '../launcher/launch.js'
 
 /** `run`, which `npm start` calls. */
@@ -18,6 +19,6 @@ Example:
   $ PORT=4100 paperclipai run`
     )
     .action(async () => {
-      io.exitCode = await launch(io.env, { stdout: io.stdout, stderr: io.stderr })
+      io.exitCode = await launch(await settledEnvironment(io.env), { stdout: io.stdout, stderr: io.stderr })
     })
 }

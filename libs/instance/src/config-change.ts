@@ -1,0 +1,48 @@
+import { readFile } from 'node:fs/promises'
+import { readConfig } from './config-file.js'
+import { keepCopy } from './file-copy.js'
+import { withFileLock } from './file-lock.js'
+import { systemCode } from './instance-error.js'
+import { readJsonObject, toJsonText } from './json-file.js'
+import type { InstancePaths } from './paths.js'
+import { makePrivateDir, replacePrivateFile } from './private-file.js'
+
+/** Variables that the configuration has a place of their own for. */
+const places: Readonly<Record<string, readonly [section: string, member: string, isNumber: boolean]>> = {
+  PAPERCLIP_DEPLOYMENT_MODE: ['server', 'deploymentMode', false],
+  PORT: ['server', 'port', true],
+  PAPERCLIP_SECRETS_PORT: ['secrets', 'port', true]
+}
+
+/**
+ * Sets variables in `config.json`, or takes them out (null); everything else in it stays. In one step, one process at a
+ * time; gives the path of the copy of what was there, if there was anything.
+ *
+ * None of them may be secret. Throws {@link InstanceError}, and changes nothing, when the file is not valid.
+ */
+export async function changeConfigVariables(
+  paths: InstancePaths,
+  changes: Readonly<Record<string, string | null>>
+): Promise<string[]> {
+  await makePrivateDir(paths.instanceDir)
+  return await withFileLock(`${paths.config}.lock`, async () => {
+    await readConfig(paths)
+    const config: Record<string, unknown> = { version: 1, ...(await readJsonObject(paths.config)) }
+    for (const [name, text] of Object.entries(changes)) change(config, name, text)
+    const before = await readFile(paths.config, 'utf8').catch((error: unknown) => {
+      if (systemCode(error) === 'ENOENT') return undefined
+      throw error
+    })
+    const copies = before === undefined ? [] : [await keepCopy(paths.config, before)]
+    await replacePrivateFile(paths.config, toJsonText(config))
+    return copies
+  })
+}
+
+function change(config: Record<string, unknown>, name: string, text: string | null): void {
+  const [section, member, isNumber] = places[name] ?? ['variables', name, false]
+  const members: Record<string, unknown> = { ...(config[section] as object | undefined) }
+  if (text === null) delete members[member]
+  else members[member] = isNumber ? Number(text) : text
+  config[section] = members
+}
