@@ -22,7 +22,8 @@ export const AgentView = Type.Object(
 )
 export type AgentView = Static<typeof AgentView>
 
-const AdapterType = Type.String({ minLength: 1, maxLength: 120, pattern: '^[A-Za-z0-9_.-]+$' })
+/** What kind of program an agent is; opaque here. */
+export const AdapterType = Type.String({ minLength: 1, maxLength: 120, pattern: '^[A-Za-z0-9_.-]+$' })
 export const CreateAgent = Type.Object(
   { name: ShortName, adapterType: Type.Optional(AdapterType), env: Type.Optional(Environment) },
   { additionalProperties: false }

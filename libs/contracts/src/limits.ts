@@ -6,6 +6,10 @@ export const limits = {
   bodyBytesMax: 128 * 1024,
   /** A hundred rows: 2,680 characters of ASCII each, 660 of any script, and the names of their members: 560 KiB. */
   importBodyBytesMax: 1024 * 1024,
+  /** A company as a manifest: a thousand agents with a dozen variables each. */
+  manifestBodyBytesMax: 2 * 1024 * 1024,
+  /** Of agents, and of projects. */
+  manifestTargetsMax: 1_000,
   /** A batch of resolves, or of activity rows, between the two services. */
   internalBodyBytesMax: 1024 * 1024,
   valueBytesMax: 65_536,

@@ -10,6 +10,7 @@ import * as inlineMigration from './inline-migration.js'
 import * as invite from './invite.js'
 import * as masterKey from './master-key.js'
 import * as member from './member.js'
+import * as portability from './portability.js'
 import * as project from './project.js'
 import * as remoteImport from './remote-import.js'
 import type { Route } from './route.js'
@@ -46,6 +47,7 @@ const nouns: readonly (readonly [title: string, contracts: object])[] = [
   ['Provider vaults', vault],
   ['Remote import', remoteImport],
   ['Environments', { ...environment, ...inlineMigration }],
+  ['Portability', portability],
   ['Runtime', runtime],
   ['Audit', audit],
   ['Master keys of the instance', masterKey]

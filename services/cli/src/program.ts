@@ -13,6 +13,8 @@ import { addAuthLogin } from './commands/auth-login.js'
 import { addAuthLogout } from './commands/auth-logout.js'
 import { addAuthWhoami } from './commands/auth-whoami.js'
 import { addCompanyCreate } from './commands/company-create.js'
+import { addCompanyExport } from './commands/company-export.js'
+import { addCompanyImport } from './commands/company-import.js'
 import { addCompanyList } from './commands/company-list.js'
 import { addCompletion } from './commands/completion.js'
 import { addConfigure } from './commands/configure.js'
@@ -31,6 +33,7 @@ import { addProjectList } from './commands/project-list.js'
 import { addRun } from './commands/run.js'
 import { addSecretsAccessEvents } from './commands/secrets-access-events.js'
 import { addSecretsCreate } from './commands/secrets-create.js'
+import { addSecretsDeclarations } from './commands/secrets-declarations.js'
 import { addSecretsDelete } from './commands/secrets-delete.js'
 import { addSecretsDestroyVersion } from './commands/secrets-destroy-version.js'
 import { addSecretsDisableVersion } from './commands/secrets-disable-version.js'
@@ -63,7 +66,11 @@ const topCommands: readonly AddCommand[] = [addOnboard, addRun, addConfigure, ad
 
 const groups: readonly [name: string, summary: string, commands: readonly AddCommand[]][] = [
   ['auth', 'signing in to a gateway', [addAuthLogin, addAuthLogout, addAuthWhoami]],
-  ['company', 'companies of this instance', [addCompanyList, addCompanyCreate]],
+  [
+    'company',
+    'companies of this instance',
+    [addCompanyList, addCompanyCreate, addCompanyExport, addCompanyImport]
+  ],
   ['project', 'projects of a company', [addProjectList, addProjectCreate]],
   [
     'agent',
@@ -87,6 +94,7 @@ const groups: readonly [name: string, summary: string, commands: readonly AddCom
       addSecretsUsage,
       addSecretsAccessEvents,
       addSecretsProviders,
+      addSecretsDeclarations,
       addSecretsMigrateInlineEnv,
       addSecretsDoctor
     ]

@@ -28,6 +28,7 @@ import { createTrafficLimit } from './limit/traffic-limit.js'
 import { memberRoutes } from './member/member-routes.js'
 import { assetRoutes } from './page/page-assets.js'
 import { pageRoutes } from './page/page-routes.js'
+import { portabilityRoutes } from './portability/portability-routes.js'
 import { projectRoutes } from './project/project-routes.js'
 import { apiHelmet } from './response-headers.js'
 import { runRoutes } from './run/run-routes.js'
@@ -98,6 +99,7 @@ export async function buildApp(deps: Deps): Promise<Server> {
   inviteRoutes(app, { invites: deps.invites, paging, publicUrl: config.publicUrl })
   userRoutes(app, { users: deps.users, paging })
   projectRoutes(app, { projects: deps.projects, paging })
+  portabilityRoutes(app, { exports: deps.companyExports, imports: deps.companyImports })
   agentRoutes(app, { agents: deps.agents, states: deps.agentStates, paging })
   agentSelfRoutes(app, { db })
   agentKeyRoutes(app, { keys: deps.agentKeys, paging })

@@ -38,6 +38,8 @@ import { createMutate, type Mutate } from './outbox/mutation.js'
 import { outboxDelivery } from './outbox/outbox-delivery.js'
 import { createOutboxRelay, type OutboxRelay } from './outbox/outbox-relay.js'
 import { createPaging, type Paging } from './paging.js'
+import { type CompanyExport, createCompanyExport } from './portability/company-export.js'
+import { type CompanyImport, createCompanyImport } from './portability/company-import.js'
 import { createProjectService, type ProjectService } from './project/project-service.js'
 import { expireRuns, runExpiryIntervalMs } from './run/run-expiry.js'
 import { openSessions } from './session/open-sessions.js'
@@ -77,6 +79,8 @@ export interface Deps {
   readonly users: UserService
   readonly projects: ProjectService
   readonly agents: AgentService
+  readonly companyExports: CompanyExport
+  readonly companyImports: CompanyImport
   readonly agentStates: AgentStates
   readonly agentKeys: AgentKeyService
   readonly boardKeys: BoardKeyService
@@ -151,6 +155,8 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
     intervalMs: sessionSweepIntervalMs,
     logger
   })
+  const projects = createProjectService(db, mutate)
+  const agents = createAgentService(db, mutate, createAgentEnvironments(db, hop))
   const background = [relay, runExpiry, pendingSweep, challengeSweep, sessionSweep, limits]
 
   return {
@@ -172,8 +178,10 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
     members: createMemberService(db, mutate),
     invites: createInviteService(db, mutate, { localOperatorRules: config.mode === 'local_trusted' }),
     users: createUserService(db, mutate),
-    projects: createProjectService(db, mutate),
-    agents: createAgentService(db, mutate, createAgentEnvironments(db, hop)),
+    projects,
+    agents,
+    companyExports: createCompanyExport(db, hop),
+    companyImports: createCompanyImport({ db, hop, agents, projects, monotonicMs: () => performance.now() }),
     agentStates: createAgentStates(db, mutate),
     agentKeys: createAgentKeyService(db, mutate),
     boardKeys: createBoardKeyService(db, mutate),

@@ -10,6 +10,7 @@ import { activityRoutes } from './audit/activity-routes.js'
 import { signedRequests } from './auth/signed-request.js'
 import { bindingRoutes } from './binding/binding-routes.js'
 import { IntegrityError } from './crypto/crypto-error.js'
+import { declarationRoutes } from './declaration/declaration-routes.js'
 import type { Deps } from './deps.js'
 import { environmentRoutes } from './environment/environment-routes.js'
 import { problemOfError } from './error-problem.js'
@@ -56,6 +57,7 @@ export async function buildApp(deps: Deps): Promise<Server> {
     remoteImports: deps.remoteImports
   })
   await app.register(environmentRoutes, { environments: deps.environments })
+  await app.register(declarationRoutes, { declarations: deps.declarations })
   await app.register(inlineMigrationRoutes, { inlineMigrations: deps.inlineMigrations, cursors })
   await app.register(resolveRoutes, { resolves: deps.resolves })
   await app.register(revealRoutes, { db, reveals: deps.reveals })

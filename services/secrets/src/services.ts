@@ -3,6 +3,7 @@ import type { Logger } from '@paperclip/server'
 import type pg from 'pg'
 import type { Config } from './config.js'
 import type { SecretsDatabase } from './database.js'
+import { createDeclarationService, type DeclarationService } from './declaration/declaration-service.js'
 import { createEnvironmentService, type EnvironmentService } from './environment/environment-service.js'
 import type { Housekeeping } from './housekeeping.js'
 import {
@@ -43,6 +44,7 @@ export interface Services {
   readonly remoteImports: RemoteImportService
   readonly versions: VersionService
   readonly environments: EnvironmentService
+  readonly declarations: DeclarationService
   readonly inlineMigrations: InlineMigrationService
   readonly resolves: ResolveService
   readonly reveals: RevealService
@@ -96,6 +98,7 @@ export function createServices(parts: ServiceParts): Services {
     remoteImports: createRemoteImportService({ db, findRules }),
     versions: createVersionService(db),
     environments: createEnvironmentService({ db, companyKeys, strictMode }),
+    declarations: createDeclarationService(db),
     inlineMigrations: createInlineMigrationService({
       db,
       companyKeys,

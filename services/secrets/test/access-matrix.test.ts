@@ -121,6 +121,7 @@ const bodies: Record<string, (place: World) => unknown> = {
   getProjectEnvironment: () => undefined,
   putAgentEnvironment: (world) => ({ env: world === absent ? {} : { K: '$secret:matrix' } }),
   putProjectEnvironment: () => ({ env: {} }),
+  listDeclaredEnvironments: () => undefined,
   migrateInlineEnvironments: () => ({ apply: true }),
   listRunSecrets: () => undefined,
   resolveBatch: ({ companyId, agentId }) => ({ items: [resolveItem(run(companyId, agentId))] }),

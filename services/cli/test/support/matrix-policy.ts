@@ -290,6 +290,20 @@ export const policies: Readonly<Record<string, Policy>> = {
     people: 'operator',
     call: (place) => ({ ...ofProject(place), body: { env: {} } })
   },
+  listSecretDeclarations: { people: 'viewer', call: ofCompany },
+  exportCompany: { people: 'admin', call: ofCompany },
+  importCompany: {
+    people: 'admin',
+    call: ofCompanyWith({
+      manifest: {
+        format: 'paperclip-company',
+        version: 1,
+        company: { name: 'Matrix' },
+        agents: [],
+        projects: []
+      }
+    })
+  },
   migrateInlineEnvironments: { people: 'admin', call: ofCompanyWith({ apply: true }) },
 
   listRunSecrets: { people: 'nobody', agents: ['run'] },

@@ -1,0 +1,32 @@
+import { exportCompany } from '@paperclip/contracts'
+import type { Command } from 'commander'
+import { withApi } from '../api-session.js'
+import { type CliIo, note } from '../cli-io.js'
+import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
+import { printJson } from '../print.js'
+
+/** `company export`: JSON with or without `--json`, since it is for `company import`. */
+export function addCompanyExport(parent: Command, io: CliIo): void {
+  withCompanyFlags(
+    parent.command('export').description('print a company for another instance, without its secrets')
+  )
+    .addHelpText(
+      'after',
+      `
+Agents, projects and the names of their variables; values only of plain ones that do not look like a secret.
+
+Example:
+  $ paperclipai company export > acme.json`
+    )
+    .action(async (flags: CompanyFlags) => {
+      await withApi(io, flags, async (client) => {
+        const companyId = await pickCompany(client, io, flags)
+        const manifest = await client.call(exportCompany, { params: { companyId }, body: undefined })
+        printJson(io, manifest)
+        note(
+          io,
+          `${manifest.agents.length} agents and ${manifest.projects.length} projects; nothing secret is in it`
+        )
+      })
+    })
+}

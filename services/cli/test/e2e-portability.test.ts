@@ -1,0 +1,202 @@
+import {
+  createAgent,
+  createCompany,
+  createProject,
+  createSecret,
+  deleteAgent,
+  exportCompany,
+  getAgentEnvironment,
+  getProjectEnvironment,
+  importCompany,
+  listAgents,
+  listSecretDeclarations,
+  migrateInlineEnvironments,
+  putProjectEnvironment,
+  resolveRunEnvironment
+} from '@paperclip/contracts'
+import { testDatabase } from '@paperclip/testing'
+import t, { type Test } from 'tap'
+import { runCli } from './fixtures/run-cli.js'
+import { type Api, openApi } from './support/e2e-api.js'
+import { type Installation, shippedMigrations, startInstallation } from './support/e2e-installation.js'
+import { open } from './support/e2e-world.js'
+
+// Two installations, on a machine that is busy with other suites.
+t.setTimeout(110_000)
+const canary = 'canary-7f1e-value'
+
+async function start(t: Test): Promise<{ api: Api; origin: string; installation: Installation }> {
+  const database = await testDatabase(t, { migrations: shippedMigrations })
+  const databaseUrls = { gateway: database.url('gateway'), secrets: database.url('secrets') }
+  const installation = await startInstallation(t, {
+    gateways: 1,
+    secrets: 1,
+    databaseUrls,
+    logLevel: 'trace'
+  })
+  const origin = installation.gateways[0]?.origin ?? ''
+  return { api: openApi([origin]), origin, installation }
+}
+
+const [one, other] = [await start(t), await start(t)]
+
+/** A company with everything that must not travel. */
+async function makeCompany({ api }: typeof one) {
+  const { id: companyId } = await api.ok(createCompany, { body: { name: 'Acme' } })
+  const params = { companyId }
+  const secret = await api.ok(createSecret, { params, body: { name: `Key ${canary}`, value: canary } })
+  const env = {
+    KEY: `$secret:${secret.key}`,
+    MODE: 'fast',
+    SOME_TOKEN: canary,
+    NOTE: `https://u:${canary}@db`,
+    LITERAL: { type: 'plain' as const, value: '$secret:left-as-text' }
+  }
+  for (const name of ['coder', 'twin', 'twin'])
+    await api.ok(createAgent, { params, body: { name, adapterType: 'claude', env } })
+  const gone = await api.ok(createAgent, { params, body: { name: 'gone', env } })
+  await api.ok(deleteAgent, { params: { id: gone.id } })
+  const { id: projectId } = await api.ok(createProject, { params, body: { name: 'website' } })
+  await api.ok(putProjectEnvironment, {
+    params: { companyId, projectId },
+    body: { env: { REGION: 'eu', DB_PASSWORD: canary } }
+  })
+  return { companyId, secretId: secret.id }
+}
+
+const { companyId, secretId } = await makeCompany(one)
+
+t.test('an export and its declarations hold no value, id or reference of a secret', async (t) => {
+  const all = await one.api.send(listSecretDeclarations, { params: { companyId } })
+  const secrets = await one.api.ok(listSecretDeclarations, {
+    params: { companyId },
+    query: { include: 'projects', kind: 'secret' }
+  })
+  t.same(secrets, [
+    { target: { type: 'project', name: 'website' }, name: 'DB_PASSWORD', kind: 'secret', required: true }
+  ])
+  t.equal(all.body.length, 17)
+  t.equal(
+    (await one.api.send(listSecretDeclarations, { params: { companyId }, query: { kind: 'x' as 'all' } }))
+      .status,
+    400
+  )
+  const exported = await one.api.send(exportCompany, { params: { companyId } } as never)
+  const secret = { kind: 'secret', required: true }
+  const env = {
+    KEY: secret,
+    MODE: { kind: 'plain', required: false, value: 'fast' },
+    SOME_TOKEN: secret,
+    NOTE: secret,
+    LITERAL: { kind: 'plain', required: false, value: '$secret:left-as-text' }
+  }
+  t.same(exported.body, {
+    format: 'paperclip-company',
+    version: 1,
+    company: { name: 'Acme' },
+    agents: ['coder', 'twin', 'twin'].map((name) => ({ name, adapterType: 'claude', env })),
+    projects: [
+      {
+        name: 'website',
+        env: { REGION: { kind: 'plain', required: false, value: 'eu' }, DB_PASSWORD: secret }
+      }
+    ]
+  })
+  for (const { text } of [all, exported])
+    for (const hidden of [canary, secretId, companyId, 'secretId'])
+      t.notOk(text.includes(hidden), 'nothing of it')
+})
+
+t.test('another instance makes what is missing, once, and says what to fill in', async (t) => {
+  const { api } = other
+  const { id } = await api.ok(createCompany, { body: { name: 'Elsewhere' } })
+  const params = { companyId: id }
+  const there = await api.ok(createAgent, {
+    params,
+    body: { name: 'twin', env: { MODE: 'own', KEY: 'mine' } }
+  })
+  const printed = await runCli(['company', 'export', '--company-id', companyId], one)
+  t.equal(printed.code, 0)
+  const imported = await runCli(['company', 'import', '--company-id', id, '--json'], {
+    origin: other.origin,
+    input: printed.stdout
+  })
+  t.equal(imported.code, 0, imported.stderr)
+  const { created, missingSecrets } = JSON.parse(imported.stdout)
+  t.same(created.map(({ type, name }: { type: string; name: string }) => `${type} ${name}`).sort(), [
+    'agent coder',
+    'agent twin',
+    'project website'
+  ])
+  t.equal(missingSecrets.length, 3 + 3 + 2 + 1, 'of the one that was there, not the one it has')
+  const coder = created.find(({ name }: { name: string }) => name === 'coder')
+  t.same((await api.ok(getAgentEnvironment, { params: { companyId: id, agentId: coder.id } })).env, {
+    MODE: { type: 'plain', value: 'fast' },
+    LITERAL: { type: 'plain', value: '$secret:left-as-text' }
+  })
+  const own = await api.ok(getAgentEnvironment, { params: { companyId: id, agentId: there.id } })
+  t.same(
+    own.env,
+    { MODE: { type: 'plain', value: 'own' }, KEY: { type: 'plain', value: 'mine' } },
+    'as it was'
+  )
+  const { id: projectId } = created.find(({ type }: { type: string }) => type === 'project')
+  t.same((await api.ok(getProjectEnvironment, { params: { companyId: id, projectId } })).env, {
+    REGION: { type: 'plain', value: 'eu' }
+  })
+  const again = await api.ok(importCompany, { params, body: { manifest: JSON.parse(printed.stdout) } })
+  t.same(
+    { ...again, missingSecrets: again.missingSecrets.length },
+    { created: [], missingSecrets: 9, remaining: 0 }
+  )
+  t.equal((await api.ok(listAgents, { params })).length, 3)
+})
+
+t.test(
+  'a manifest that was tampered with sets nothing secret, and one that is none is refused',
+  async (t) => {
+    const { api } = other
+    const { id } = await api.ok(createCompany, { body: { name: 'Tampered' } })
+    const params = { companyId: id }
+    const base = { format: 'paperclip-company', version: 1, company: { name: 'x' } } as const
+    const env = { API_TOKEN: { kind: 'plain', required: false, value: canary } } as const
+    const manifest = { ...base, agents: [{ name: 'a', adapterType: 'process', env }], projects: [] }
+    const { created, missingSecrets } = await api.ok(importCompany, { params, body: { manifest } })
+    const [agent] = created
+    t.match(missingSecrets, [{ target: { name: 'a' }, name: 'API_TOKEN' }])
+    t.same((await api.ok(getAgentEnvironment, { params: { ...params, agentId: agent?.id ?? '' } })).env, {})
+    for (const wrong of [
+      { ...manifest, version: 2 },
+      { ...manifest, secrets: [] },
+      { ...manifest, agents: [{ name: 'a' }] }
+    ])
+      t.equal((await api.send(importCompany, { params, body: { manifest: wrong as never } })).status, 400)
+    const misused = await runCli(['company', 'import', '--company-id', id], {
+      origin: other.origin,
+      input: canary
+    })
+    t.equal(misused.code, 2)
+    t.notMatch(misused.stderr, canary)
+  }
+)
+
+t.test('migrated through the gateway, an agent resolves to what it did', async (t) => {
+  const { api } = one
+  const resolved = async (agentId: string) => {
+    const { token } = await open({ api, canaries: new Map() } as never, { companyId, agentId })
+    return (await api.ok(resolveRunEnvironment, {}, { token })).env
+  }
+  const [agent] = await api.ok(listAgents, { params: { companyId } })
+  const before = await resolved(agent?.id ?? '')
+  const ran = await runCli(['secrets', 'migrate-inline-env', '--apply', '--company-id', companyId], one)
+  t.match(ran, { code: 0, stderr: /7 inline values in 4 environments moved/ })
+  t.notMatch(ran.stdout + ran.stderr, canary)
+  t.same(await resolved(agent?.id ?? ''), before)
+  t.match(await api.ok(migrateInlineEnvironments, { params: { companyId }, body: { apply: true } }), {
+    values: 0
+  })
+})
+
+t.test('no process has written a value', async (t) => {
+  for (const { installation } of [one, other]) t.notOk(installation.output().includes(canary))
+})
