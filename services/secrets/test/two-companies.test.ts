@@ -23,7 +23,7 @@ async function side(): Promise<Side> {
   const secretIds: string[] = []
   for (const name of ['alpha', 'beta', 'gamma']) {
     const description = `${marker} ${name}`
-    const { id } = await createSecret(app, companyId, { name, value: `${marker} ${name}`, description })
+    const { id } = await createSecret(app, companyId, { name, value: `of ${marker} ${name}`, description })
     secretIds.push(id)
   }
   await putEnv(app, { companyId, agentId }, { A: '$secret:alpha', TOKEN: marker, OPEN: marker })
