@@ -14,6 +14,8 @@ export {
   createAuditKey,
   createInternalKeys,
   createMasterKey,
+  createNextMasterKey,
+  findMasterKeyFiles,
   type InternalKey,
   makeKeyId,
   makeSecret

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { InstanceError } from './instance-error.js'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { InstanceError, systemCode } from './instance-error.js'
 import { parseInternalKeys } from './internal-key-list.js'
 import { readJsonObject, toJsonText } from './json-file.js'
 import type { InstancePaths } from './paths.js'
@@ -39,6 +41,45 @@ export function makeSecret(): string {
  */
 export async function createMasterKey(paths: InstancePaths): Promise<boolean> {
   return await createKeyFile(paths, paths.masterKey)
+}
+
+const masterKeyName = /^master(?:-([2-9]|[1-9]\d{1,3}))?\.key$/
+
+/**
+ * Finds the master key files of an instance, the newest first: `master.key`, then `master-2.key` and so on, one for
+ * each rotation. An instance without its folder has none.
+ */
+export function findMasterKeyFiles({ secretsDir }: InstancePaths): string[] {
+  return numberedFiles(secretsDir).map(({ path }) => path)
+}
+
+/**
+ * Creates the master key that a rotation is to activate, in a file of its own beside the others, which stay as they
+ * are. Returns its path, or null when another process has just made it.
+ */
+export async function createNextMasterKey(paths: InstancePaths): Promise<string | null> {
+  const next = (numberedFiles(paths.secretsDir)[0]?.number ?? 1) + 1
+  const path = join(paths.secretsDir, `master-${next}.key`)
+  return (await createKeyFile(paths, path)) ? path : null
+}
+
+function numberedFiles(folder: string): { number: number; path: string }[] {
+  return namesIn(folder)
+    .flatMap((name) => {
+      const found = masterKeyName.exec(name)
+      return found === null ? [] : [{ number: Number(found[1] ?? 1), path: join(folder, name) }]
+    })
+    .sort((left, right) => right.number - left.number)
+}
+
+/** Only a definite absence counts: a folder that cannot be seen may hold keys. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return []
+    throw error
+  }
 }
 
 /** Creates the key that the audit log is sealed with, unless it exists; true when it was created. */

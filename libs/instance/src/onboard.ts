@@ -2,7 +2,13 @@ import { existsSync } from 'node:fs'
 import { createConfig } from './config-file.js'
 import { completeEnvFile, type EnvEntries } from './env-file.js'
 import { InstanceError, systemCode } from './instance-error.js'
-import { createAuditKey, createInternalKeys, createMasterKey, makeSecret } from './key-files.js'
+import {
+  createAuditKey,
+  createInternalKeys,
+  createMasterKey,
+  findMasterKeyFiles,
+  makeSecret
+} from './key-files.js'
 import type { InstancePaths } from './paths.js'
 import { makePrivateDir, tighten } from './private-file.js'
 
@@ -60,9 +66,16 @@ async function createMissing(paths: InstancePaths, mayCreateMasterKey: boolean):
   const variablesAdded = await completeEnvFile(paths.env, newSecrets())
   const created = await createInternalKeys(paths)
   if (await createAuditKey(paths)) created.push(paths.auditKey)
-  if (mayCreateMasterKey && (await createMasterKey(paths))) created.push(paths.masterKey)
+  const mayCreate = mayCreateMasterKey && findMasterKeyFiles(paths).length === 0
+  if (mayCreate && (await createMasterKey(paths))) created.push(paths.masterKey)
   if (await createConfig(paths)) created.push(paths.config)
-  const files = [paths.internalKeys, paths.gatewayKey, paths.auditKey, paths.masterKey, paths.config]
+  const files = [
+    paths.internalKeys,
+    paths.gatewayKey,
+    paths.auditKey,
+    ...findMasterKeyFiles(paths),
+    paths.config
+  ]
   const existing = files.filter((path) => !created.includes(path) && existsSync(path))
   return { created, existing, variablesAdded, ...modes }
 }
@@ -72,10 +85,19 @@ function newSecrets(): EnvEntries {
 }
 
 async function tightenAll(paths: InstancePaths): Promise<{ tightened: string[]; loose: string[] }> {
-  const { instanceDir, secretsDir, logsDir, env, masterKey, auditKey, internalKeys, gatewayKey, config } =
-    paths
+  const { instanceDir, secretsDir, logsDir, env, auditKey, internalKeys, gatewayKey, config } = paths
   const result: { tightened: string[]; loose: string[] } = { tightened: [], loose: [] }
-  const all = [instanceDir, secretsDir, logsDir, env, masterKey, auditKey, internalKeys, gatewayKey, config]
+  const all = [
+    instanceDir,
+    secretsDir,
+    logsDir,
+    env,
+    ...findMasterKeyFiles(paths),
+    auditKey,
+    internalKeys,
+    gatewayKey,
+    config
+  ]
   for (const path of [...all, paths.cliAuth, paths.runtime]) {
     const outcome = await tighten(path)
     if (outcome === 'tightened' || outcome === 'loose') result[outcome].push(path)

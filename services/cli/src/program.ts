@@ -27,6 +27,9 @@ import { addInternalKeyCreate } from './commands/internal-key-create.js'
 import { addInternalKeyList } from './commands/internal-key-list.js'
 import { addInternalKeyRevoke } from './commands/internal-key-revoke.js'
 import { addInternalKeyRotate } from './commands/internal-key-rotate.js'
+import { addMasterKeyRetire } from './commands/master-key-retire.js'
+import { addMasterKeyRotate } from './commands/master-key-rotate.js'
+import { addMasterKeyStatus } from './commands/master-key-status.js'
 import { addOnboard } from './commands/onboard.js'
 import { addProjectCreate } from './commands/project-create.js'
 import { addProjectList } from './commands/project-list.js'
@@ -113,6 +116,11 @@ const groups: readonly [name: string, summary: string, commands: readonly AddCom
     [addUserList, addUserDelete, addUserPromote, addUserDemote, addUserEndSessions]
   ],
   ['activity', 'what was changed, by whom', [addActivityList]],
+  [
+    'master-key',
+    'the key that wraps the keys of companies, and replacing it',
+    [addMasterKeyStatus, addMasterKeyRotate, addMasterKeyRetire]
+  ],
   [
     'internal-key',
     'keys that internal services sign with, and the gateway',

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
+import { findMasterKeyFiles } from '@paperclip/instance'
 import { present } from '../launcher/launch-settings.js'
 import type { DoctorContext } from './doctor-context.js'
 
@@ -20,9 +21,10 @@ export async function findOpenFiles({
   io,
   settings
 }: DoctorContext): Promise<{ own: string[]; named: string[] }> {
-  const { instanceDir, secretsDir, env, masterKey, auditKey, internalKeys, gatewayKey, cliAuth } =
-    settings.paths
-  const own = [instanceDir, secretsDir, env, masterKey, auditKey, internalKeys, gatewayKey, cliAuth]
+  const { paths } = settings
+  const { instanceDir, secretsDir, env, auditKey, internalKeys, gatewayKey, cliAuth } = paths
+  const masterKeys = findMasterKeyFiles(paths)
+  const own = [instanceDir, secretsDir, env, ...masterKeys, auditKey, internalKeys, gatewayKey, cliAuth]
   const named = fileVariables.flatMap((name) => present(io.env[name]) ?? [])
   return { own: await openOf(own), named: await openOf(named.filter((path) => !own.includes(path))) }
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { createSignerKey } from '@paperclip/client'
-import { readInternalKeys } from '@paperclip/instance'
+import { findMasterKeyFiles, readInternalKeys } from '@paperclip/instance'
 import { present } from '../launcher/launch-settings.js'
 import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
 import { type DoctorContext, deploymentSecret } from './doctor-context.js'
@@ -14,7 +14,11 @@ const restoreOrRepair = 'restore it from a backup, or run `paperclipai doctor --
 export async function checkDeploymentSecrets(context: DoctorContext): Promise<CheckResult> {
   const { pass, fail } = resultsOf('deployment_secrets')
   const { paths } = context.settings
-  const masterKey = await readKey(context, 'PAPERCLIP_SECRETS_MASTER_KEY', paths.masterKey)
+  const masterKey = await readKey(
+    context,
+    'PAPERCLIP_SECRETS_MASTER_KEY',
+    findMasterKeyFiles(paths)[0] ?? paths.masterKey
+  )
   const auditKey = await readKey(context, 'PAPERCLIP_AUDIT_KEY', paths.auditKey)
   const faults = [
     ...(await masterKeyFaults(context, masterKey)),

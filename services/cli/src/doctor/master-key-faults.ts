@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { findMasterKeyFiles } from '@paperclip/instance'
 import { askMasterKeyNeed, askSecretsDatabase } from '../launcher/prepare-instance.js'
 import { describeFailure } from './doctor-check.js'
 import { type DoctorContext, deploymentSecret } from './doctor-context.js'
@@ -46,7 +48,7 @@ export async function faultOfWrongMasterKey(
   masterKey: string
 ): Promise<KeyFault | undefined> {
   const wrapping = await askSecretsDatabase(context.settings, listWrappingKeys, []).catch(() => [])
-  const texts = [masterKey, await deploymentSecret(context, previousName)]
+  const texts = [masterKey, await previousKey(context)]
   const keys = texts.flatMap((text) => (text === undefined ? [] : (decodeKey(text.trim()) ?? [])))
   for (const needed of wrapping) {
     const ids = await Promise.all(keys.map(async (key) => await masterKeyId(key, needed)))
@@ -57,4 +59,11 @@ export async function faultOfWrongMasterKey(
     }
   }
   return undefined
+}
+
+/** As the launcher hands it on: the key file before the newest, unless the operator names another. */
+async function previousKey(context: DoctorContext): Promise<string | undefined> {
+  const former = findMasterKeyFiles(context.settings.paths)[1]
+  const given = await deploymentSecret(context, previousName)
+  return given ?? (former === undefined ? undefined : await readFile(former, 'utf8').catch(() => undefined))
 }

@@ -1,4 +1,4 @@
-import { createMasterKey, type InstancePaths, tighten } from '@paperclip/instance'
+import { createMasterKey, findMasterKeyFiles, type InstancePaths, tighten } from '@paperclip/instance'
 import { LaunchError } from './launch-error.js'
 import type { MasterKeyNeed } from './master-key-need.js'
 
@@ -12,7 +12,9 @@ export async function ensureMasterKey(
   paths: InstancePaths,
   ask: () => Promise<MasterKeyNeed>
 ): Promise<'existing' | 'created'> {
-  if ((await tighten(paths.masterKey)) !== 'absent') return 'existing'
+  const files = findMasterKeyFiles(paths)
+  for (const file of files) await tighten(file)
+  if (files.length > 0) return 'existing'
   requireNoneLost(paths, await ask())
   return (await createMasterKey(paths)) ? 'created' : 'existing'
 }

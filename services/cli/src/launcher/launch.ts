@@ -1,3 +1,4 @@
+import { findMasterKeyFiles } from '@paperclip/instance'
 import { LaunchContext, StopRequested } from './launch-context.js'
 import { describeLaunchFailure } from './launch-error.js'
 import type { Environment } from './launch-settings.js'
@@ -49,7 +50,7 @@ function describeInstance({ url, paths, data }: StartedInstance): string {
   return [
     `paperclip is ready: API at ${url}`,
     `data in ${data}, keys in ${paths.instanceDir}`,
-    `back up both, apart from each other: without ${paths.masterKey} no stored secret can be opened`,
+    `back up both, apart from each other: without ${findMasterKeyFiles(paths).join(' and ') || paths.masterKey} no stored secret can be opened`,
     'Ctrl-C stops it'
   ].join(' | ')
 }

@@ -1,4 +1,4 @@
-import type { InstancePaths } from '@paperclip/instance'
+import { findMasterKeyFiles, type InstancePaths } from '@paperclip/instance'
 import type { ServiceDatabase, ServiceName } from './database-roles.js'
 import { type Environment, type LaunchSettings, type ListenAddress, present } from './launch-settings.js'
 
@@ -119,8 +119,20 @@ function secretsOnly(env: Environment, paths: InstancePaths, address: ListenAddr
     PAPERCLIP_SECRETS_PORT: String(address.port),
     PAPERCLIP_SECRETS_HOST: address.host,
     PAPERCLIP_INTERNAL_KEYS_FILE: present(env.PAPERCLIP_INTERNAL_KEYS_FILE) ?? paths.internalKeys,
-    ...keyVariable('PAPERCLIP_SECRETS_MASTER_KEY', env, paths.masterKey),
+    ...masterKeyVariables(env, paths),
     ...keyVariable('PAPERCLIP_AUDIT_KEY', env, paths.auditKey)
+  }
+}
+
+/** The newest key file and the one before it: during a rotation the service needs both. */
+function masterKeyVariables(env: Environment, paths: InstancePaths): Record<string, string> {
+  const brought = given('PAPERCLIP_SECRETS_MASTER_KEY', env)
+  if (brought !== undefined) return brought
+  const [newest = paths.masterKey, former] = findMasterKeyFiles(paths)
+  const previous = 'PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS'
+  return {
+    PAPERCLIP_SECRETS_MASTER_KEY_FILE: newest,
+    ...(former === undefined || given(previous, env) !== undefined ? {} : { [`${previous}_FILE`]: former })
   }
 }
 
