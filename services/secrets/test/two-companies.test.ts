@@ -133,5 +133,5 @@ t.test('no request of one company shows or changes anything of its mirror image'
   t.equal(await fingerprint(theirs), before)
   for (const status of [200, 403, 404]) t.ok(statuses.has(status), `some were ${status}`)
   const again = await app.send(run(theirs.companyId, theirs.agentId), 'POST', '/agents/me/env')
-  t.same(again.body.env, { A: `${theirs.marker} alpha`, TOKEN: theirs.marker, OPEN: theirs.marker })
+  t.same(again.body.env, { A: `of ${theirs.marker} alpha`, TOKEN: theirs.marker, OPEN: theirs.marker })
 })
