@@ -121,6 +121,7 @@ t.test('each service gets an environment built for it, and never the other servi
     'AWS_PROFILE',
     'AWS_WEB_IDENTITY_TOKEN_FILE',
     'PAPERCLIP_AUDIT_KEY_FILE',
+    'PAPERCLIP_EMBEDDED_DATABASE',
     'PAPERCLIP_INTERNAL_KEYS_FILE',
     'PAPERCLIP_SECRETS_AWS_EXTERNAL_PREFIXES',
     'PAPERCLIP_SECRETS_AWS_REGION',

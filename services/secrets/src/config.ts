@@ -19,6 +19,7 @@ const Variables = Type.Object({
   PAPERCLIP_SECRETS_STRICT_MODE: Type.Optional(Type.Enum(['true', 'false'])),
   PAPERCLIP_SECRETS_PROVIDER: Type.Enum([...providerIds], { default: 'local_encrypted' }),
   PAPERCLIP_INTERNAL_PLAINTEXT: Type.Optional(Type.Literal('private-network')),
+  PAPERCLIP_EMBEDDED_DATABASE: Type.Optional(Type.Literal('true')),
   PAPERCLIP_PARENT_FD: Type.Optional(Type.Integer({ minimum: 3, maximum: 255 })),
   PAPERCLIP_LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error'], { default: 'info' })
 })
@@ -43,6 +44,8 @@ export interface Config {
   /** As `masterKeyFile`, of the other key that is accepted while the master key is rotated. */
   readonly previousMasterKeyFile: string | null
   readonly strictMode: boolean
+  /** The launcher started this database for this machine alone. */
+  readonly isDatabaseEmbedded: boolean
   readonly defaultProvider: Static<typeof Variables>['PAPERCLIP_SECRETS_PROVIDER']
   readonly aws: AwsSettings
   readonly parentFd: number | null
@@ -100,6 +103,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): { config: Config; secrets: S
         ? null
         : env.PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS_FILE?.trim() || null,
       strictMode: strictModeOf(variables),
+      isDatabaseEmbedded: variables.PAPERCLIP_EMBEDDED_DATABASE === 'true',
       defaultProvider: variables.PAPERCLIP_SECRETS_PROVIDER,
       aws,
       parentFd: variables.PAPERCLIP_PARENT_FD ?? null,

@@ -14,6 +14,7 @@ import {
 import type { Config, Secrets } from './config.js'
 import type { SecretsDatabase } from './database.js'
 import { type Databases, openDatabases } from './databases.js'
+import { findStrictModeGap } from './environment/strict-mode-gap.js'
 import { mayChangeAudit } from './health/health-store.js'
 import { openHopTls } from './hop-tls.js'
 import { startHousekeeping } from './housekeeping.js'
@@ -95,9 +96,11 @@ export async function createDeps(
   const databases = openDatabases(secrets.databaseUrl.reveal(), logger)
   const { db } = databases.ordinary
   try {
+    const policyWarnings = [findStrictModeGap(config)].filter((gap) => gap !== undefined)
     const databaseWarnings = await checkDatabase(databases)
     const masterKeys = await openMasterKeyring(db, configured, ownIdentity())
-    const warnings = [...keyFileWarnings, ...databaseWarnings, ...retiredKeyWarnings(masterKeys)]
+    const found = [...keyFileWarnings, ...policyWarnings, ...databaseWarnings]
+    const warnings = [...found, ...retiredKeyWarnings(masterKeys)]
     for (const warning of warnings) logger.warn(warning)
     const companyKeys = createCompanyKeyring(db, masterKeys)
     const cursors = createCursorCodec(createSecretKey(await getCursorKey(db)))

@@ -203,6 +203,27 @@ t.test('a role that could change audit rows is said in the log and in health', a
   t.match(await started(database.url('secrets')), told, 'one privilege on one table')
 })
 
+t.test('strict mode that is off where others may look is said in the log and in health', async (t) => {
+  const database = await secretsDatabase(t)
+  const server = { PAPERCLIP_EMBEDDED_DATABASE: undefined }
+  const shared = { PAPERCLIP_DEPLOYMENT_MODE: 'authenticated' }
+  const off = { PAPERCLIP_SECRETS_STRICT_MODE: 'false' }
+  const on = { PAPERCLIP_SECRETS_STRICT_MODE: 'true' }
+  for (const [env, strictMode, warnings] of [
+    [{}, false, []],
+    [{ ...server, ...on }, true, []],
+    [{ ...server, ...shared }, true, []],
+    [server, false, [/on a PostgreSQL server.*STRICT_MODE=true.*migrate-inline-env/]],
+    [{ ...shared, ...off }, false, [/several people.*STRICT_MODE=true.*migrate-inline-env/]]
+  ] as const) {
+    const app = await startSecrets(t, database, env)
+    const { body } = await app.send(service('gateway'), 'GET', '/health')
+    t.match(body, { status: 'ok', strictMode, warnings })
+    t.equal(body.warnings.length, warnings.length)
+    t.equal(app.logs().includes('Strict mode is off'), warnings.length > 0)
+  }
+})
+
 t.test("a clock over 5 s from the database's stops the start of the process with a sentence", async (t) => {
   const database = await secretsDatabase(t)
   const main = fileURLToPath(new URL('../src/main.js', import.meta.url))

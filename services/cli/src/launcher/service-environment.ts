@@ -1,6 +1,6 @@
 import { findMasterKeyFiles, type InstancePaths } from '@paperclip/instance'
 import type { ServiceDatabase, ServiceName } from './database-roles.js'
-import { type Environment, type LaunchSettings, type ListenAddress, present } from './launch-settings.js'
+import { type Environment, type LaunchSettings, present } from './launch-settings.js'
 
 /** What any program needs to run; nothing here is secret. */
 const baseNames = [
@@ -77,7 +77,7 @@ export function serviceEnvironment(
     PAPERCLIP_DEPLOYMENT_MODE: settings.deploymentMode,
     PAPERCLIP_PARENT_FD: '3',
     DATABASE_URL: databases[service].url,
-    ...(service === 'gateway' ? gatewayOnly(sources) : secretsOnly(env, paths, settings.secrets))
+    ...(service === 'gateway' ? gatewayOnly(sources) : secretsOnly(env, settings))
   }
 }
 
@@ -114,8 +114,10 @@ function gatewayOnly({ env, settings, generated }: EnvironmentSources): Record<s
   }
 }
 
-function secretsOnly(env: Environment, paths: InstancePaths, address: ListenAddress): Record<string, string> {
+function secretsOnly(env: Environment, settings: LaunchSettings): Record<string, string> {
+  const { paths, secrets: address } = settings
   return {
+    ...(settings.external === null ? { PAPERCLIP_EMBEDDED_DATABASE: 'true' } : {}),
     PAPERCLIP_SECRETS_PORT: String(address.port),
     PAPERCLIP_SECRETS_HOST: address.host,
     PAPERCLIP_INTERNAL_KEYS_FILE: present(env.PAPERCLIP_INTERNAL_KEYS_FILE) ?? paths.internalKeys,

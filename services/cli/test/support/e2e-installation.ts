@@ -44,6 +44,8 @@ export interface InstallationOptions {
   readonly secretsUrl?: (origin: string) => string
   /** Settings of the gateways besides those they need. */
   readonly gatewayEnv?: Readonly<Record<string, string>>
+  /** Settings of the secrets services besides those they need. */
+  readonly secretsEnv?: Readonly<Record<string, string>>
 }
 
 /** An internal service by its name and the id of its key. */
@@ -76,7 +78,8 @@ export async function startInstallation(t: HasTeardown, options: InstallationOpt
     databaseUrls,
     logLevel = 'info',
     secretsUrl = (origin: string) => origin,
-    gatewayEnv = {}
+    gatewayEnv = {},
+    secretsEnv = {}
   } = options
   const { paths, keys, keyFileOf } = await makeInstance(t)
   const common = { PAPERCLIP_HOME: paths.home, PAPERCLIP_LOG_LEVEL: logLevel }
@@ -85,7 +88,7 @@ export async function startInstallation(t: HasTeardown, options: InstallationOpt
     startReplica(t, all, {
       main: program('secrets'),
       portName: 'PAPERCLIP_SECRETS_PORT',
-      env: { ...common, DATABASE_URL: databaseUrls.secrets }
+      env: { ...common, ...secretsEnv, DATABASE_URL: databaseUrls.secrets }
     })
   )
   const gateways = await times(options.gateways, (index) =>

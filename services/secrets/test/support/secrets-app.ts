@@ -90,7 +90,8 @@ export function secretsEnv(t: Teardown, database: Pick<TestDatabase, 'url'>): Re
     DATABASE_URL: database.url('secrets'),
     PAPERCLIP_SECRETS_MASTER_KEY: masterKey,
     PAPERCLIP_INTERNAL_KEYS_FILE: writeKeyFile(folder),
-    PAPERCLIP_SECRETS_PORT: '0'
+    PAPERCLIP_SECRETS_PORT: '0',
+    PAPERCLIP_EMBEDDED_DATABASE: 'true'
   }
 }
 
