@@ -240,6 +240,7 @@ t.test('a service key does what its scope names and nothing else', async (t) => 
           agentId: own.agentId,
           projectId: own.projectId,
           id: own.secretId,
+          masterKeyId: 'mk_0000000000000000',
           version: '1',
           key: 'matrix'
         }

@@ -21,6 +21,8 @@ import {
  * One rotation, from a key that is only configured to one that opens nothing, in the order in which an operator meets
  * it: each test goes on where the one before has ended.
  */
+// Each start derives keys for some tenths of a second, and there are many.
+t.setTimeout(120_000)
 const database = await secretsDatabase(t)
 const sql = await adminSession(t, database)
 const companiesCount = 50

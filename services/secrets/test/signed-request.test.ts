@@ -345,6 +345,7 @@ t.test('no member that a schema does not name is taken, column names and __proto
   const remote = { provider: 'aws_secrets_manager', config: { region: 'eu-west-1' } }
   const { body: vault } = await app.send(operator(), 'POST', vaults, local)
   const [imports, ofVault] = [`/companies/${companyId}/secrets/remote-import`, { providerConfigId: vault.id }]
+  const ofAgent = { targetType: 'agent', targetId: agentId }
   const bodies: Record<string, [Sender, string, Record<string, unknown>]> = {
     createSecret: [operator(), `/companies/${companyId}/secrets`, { name: 'mass', value: 'v' }],
     rotateSecret: [operator(), `/secrets/${secretId}/rotate`, { value: 'v' }],
@@ -358,11 +359,7 @@ t.test('no member that a schema does not name is taken, column names and __proto
     putAgentEnvironment: [operator(), `/companies/${companyId}/agents/${agentId}/env`, { env: {} }],
     putProjectEnvironment: [operator(), `/companies/${companyId}/projects/${agentId}/env`, { env: {} }],
     migrateInlineEnvironments: [operator(), `/companies/${companyId}/env/migrate-inline`, { apply: true }],
-    resolveEnvironment: [
-      service('runner'),
-      `/companies/${companyId}/env/resolve`,
-      { targetType: 'agent', targetId: agentId }
-    ],
+    resolveEnvironment: [service('runner'), `/companies/${companyId}/env/resolve`, ofAgent],
     resolveBatch: [service('gateway'), '/resolve-batch', { items: [resolveItem(run(companyId, agentId))] }],
     deliverOutbox: [
       service('gateway'),
