@@ -45,6 +45,9 @@ export const getHealth = defineRoute({
   schema: { response: { 200: Health, 503: Health } }
 })
 
+/** How a health warning about strict mode begins, for whoever checks strict mode itself and would say it twice. */
+export const strictModeWarningStart = 'Strict mode is off'
+
 /** What the secrets service tells the gateway about itself, for a board caller's health. */
 export const SecretsHealth = Type.Object(
   {

@@ -1,5 +1,11 @@
 import { ClientError, createSecretsClient, createSignerKey } from '@paperclip/client'
-import { getHealth, getSecretsHealth, type Health, type SecretsHealth } from '@paperclip/contracts'
+import {
+  getHealth,
+  getSecretsHealth,
+  type Health,
+  type SecretsHealth,
+  strictModeWarningStart
+} from '@paperclip/contracts'
 import { generatedVariables } from '@paperclip/instance'
 import { openClient } from '../api-session.js'
 import { describeAddress, withClient, withCredentials } from '../launcher/database-client.js'
@@ -98,9 +104,10 @@ export function checkProvider(health: SecretsHealth | null): CheckResult {
     if (status === 'unhealthy') return fail(text, step)
     if (status === 'degraded') return warn(text, step)
   }
-  return health.warnings.length === 0
+  const warnings = otherWarnings(health.warnings)
+  return warnings.length === 0
     ? pass(health.components.provider.message ?? 'answers')
-    : warn(health.warnings.join(' '))
+    : warn(warnings.join(' '))
 }
 
 const claimStep = 'open the claim link of the start-up log, and sign up'
@@ -118,7 +125,7 @@ export async function askGateway(
       const health = await client.call(getHealth)
       if (health.status === 'unhealthy')
         return { result: fail(`${gatewayUrl} is unhealthy`, 'see the log of the gateway'), health }
-      const warnings = health.warnings ?? []
+      const warnings = otherWarnings(health.warnings ?? [])
       if (health.bootstrapStatus === 'bootstrap_pending')
         return { result: warn(`${gatewayUrl} belongs to nobody yet`, claimStep), health }
       if (health.status === 'degraded')
@@ -133,4 +140,9 @@ export async function askGateway(
   } catch (error) {
     return { result: fail(describeFailure(error), startHint), health: null }
   }
+}
+
+/** Strict mode has a check of its own, which knows the repair. */
+function otherWarnings(warnings: readonly string[]): string[] {
+  return warnings.filter((warning) => !warning.startsWith(strictModeWarningStart))
 }

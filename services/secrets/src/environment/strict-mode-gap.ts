@@ -1,3 +1,4 @@
+import { strictModeWarningStart } from '@paperclip/contracts'
 import type { Config } from '../config.js'
 
 const step =
@@ -12,7 +13,7 @@ export function findStrictModeGap(
 ): string | undefined {
   if (config.strictMode) return undefined
   if (config.deploymentMode === 'authenticated')
-    return `Strict mode is off though several people share this instance: keys and passwords may be saved as plain values. ${step}`
+    return `${strictModeWarningStart} though several people share this instance: keys and passwords may be saved as plain values. ${step}`
   if (config.isDatabaseEmbedded) return undefined
-  return `Strict mode is off on a PostgreSQL server: keys and passwords may be saved as plain values. ${step}`
+  return `${strictModeWarningStart} on a PostgreSQL server: keys and passwords may be saved as plain values. ${step}`
 }
