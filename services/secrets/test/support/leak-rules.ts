@@ -53,7 +53,8 @@ export const rowRules: readonly { table: string; row: string; forbidden: readonl
     'remote_deletions',
     'remote_previews',
     'request_nonces',
-    'applied_outbox_items'
+    'applied_outbox_items',
+    'master_key_holders'
   ].map((table) => ({ table, row: 'to_jsonb(t)', forbidden: ['value', ...alwaysSecret] as const }))
 ]
 
