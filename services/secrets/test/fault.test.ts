@@ -13,6 +13,9 @@ import {
   startSecrets
 } from './support/secrets-app.js'
 
+// Once connections were cut under it, Node 20 may spin for ever in the clean-up after the last event; all is done then.
+process.on('exit', (code) => process.exit(process.exitCode ?? code))
+
 const database = await secretsDatabase(t)
 const app = await startSecrets(t, database)
 const sql = await adminSession(t, database)
