@@ -14,6 +14,8 @@ passwords='postgres_password gateway_password gateway_owner_password secrets_pas
 urls='gateway_database_url gateway_migration_url secrets_database_url secrets_migration_url'
 keys='internal-keys.json gateway-key.json'
 others="$passwords $urls better_auth_secret agent_jwt_secret audit_key $keys"
+# Empty but while a rotation is under way: deploy/compose-rotate.sh
+formers='master_key_previous agent_jwt_secret_previous'
 # Where docker-compose.yml puts the database.
 database='@postgres:5432/paperclip'
 
@@ -129,9 +131,16 @@ if missing gateway_migration_url; then make_url gateway_migration_url paperclip_
 if missing secrets_database_url; then make_url secrets_database_url paperclip_secrets secrets_password; fi
 if missing secrets_migration_url; then make_url secrets_migration_url paperclip_secrets_owner secrets_owner_password; fi
 if missing internal-keys.json; then make_internal_keys; fi
+for name in $formers; do
+  if missing "$name"; then
+    : >".new/$name"
+    mv ".new/$name" "$name"
+    created="$created $name"
+  fi
+done
 
 # A restored backup may have brought other modes along.
-for name in master_key $others; do chmod 444 "$name"; done
+for name in master_key $others $formers; do chmod 444 "$name"; done
 sync
 
 if [ -z "$created" ]; then

@@ -23,7 +23,8 @@ export interface ParsedEnvironment<T extends TObject, K extends string> {
 
 /**
  * Reads the variables that a schema names. Blank counts as unset; a secret may come as `NAME` or as the file
- * `NAME_FILE`, not both. Faults are collected, so that a start names all of them at once.
+ * `NAME_FILE`, not both. The file of a `…_PREVIOUS` may be empty, which counts as unset too. Faults are collected, so
+ * that a start names all of them at once.
  */
 export function parseEnvironment<T extends TObject, const K extends string>(
   schema: T,
@@ -73,7 +74,8 @@ function readSecret(name: string, env: NodeJS.ProcessEnv, faults: string[]): str
   if (path === '') return null
   try {
     const content = readFileSync(path, 'utf8').trim()
-    if (content !== '') return content
+    // A mount is there also while there is nothing to be mounted.
+    if (content !== '' || name.endsWith('_PREVIOUS')) return content || null
     faults.push(`${name}_FILE names an empty file`)
   } catch (error) {
     faults.push(`${name}_FILE cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)

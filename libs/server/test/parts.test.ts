@@ -230,13 +230,14 @@ t.test('an environment is read with all of its faults at once, and no value in a
     writeFileSync(join(folder, name), text)
     return join(folder, name)
   }
-  const names = ['KEY', 'OTHER_KEY', 'THIRD_KEY', 'FOURTH_KEY'] as const
+  const names = ['KEY', 'OTHER_KEY', 'THIRD_KEY', 'FOURTH_KEY', 'KEY_PREVIOUS'] as const
   const good = parseEnvironment(Variables, names, {
     PORT: ' 80 ',
     MODE: ' ',
     NEEDED: 'x',
     KEY: ` ${canary} `,
     OTHER_KEY_FILE: file('key', `${canary} two\n`),
+    KEY_PREVIOUS_FILE: file('previous', '\n'),
     UNRELATED: 'y'
   })
   t.strictSame(good.faults, [])
@@ -244,6 +245,7 @@ t.test('an environment is read with all of its faults at once, and no value in a
   t.equal(good.secrets.KEY?.reveal(), canary)
   t.equal(good.secrets.OTHER_KEY?.reveal(), `${canary} two`)
   t.equal(good.secrets.THIRD_KEY, null)
+  t.equal(good.secrets.KEY_PREVIOUS, null, 'there is a file for a former key also while there is none')
   t.notMatch(JSON.stringify(good), canary)
   const bad = parseEnvironment(Variables, names, {
     PORT: canary,

@@ -19,6 +19,9 @@ import t from 'tap'
 
 type Loaded = Record<string | number, unknown>
 
+/** Empty while nothing is rotated. */
+const formers = ['agent_jwt_secret_previous', 'master_key_previous']
+
 const run = promisify(execFile)
 const names = [
   ...['agent_jwt_secret', 'audit_key', 'better_auth_secret', 'gateway-key.json', 'gateway_database_url'],
@@ -69,9 +72,10 @@ async function refusal(attempt: Promise<string>): Promise<string> {
 t.test('one step makes every secret, distinct, for containers to read and for nobody else', async (t) => {
   const deploy = newDeploy(t)
   const trace = await deploy.make('-x')
-  t.same(readdirSync(deploy.secrets).sort(), [...names].sort())
+  t.same(readdirSync(deploy.secrets).sort(), [...names, ...formers].sort())
   t.equal(mode(deploy.secrets), 0o700)
-  for (const name of names) t.equal(mode(join(deploy.secrets, name)), 0o444, name)
+  for (const name of formers) t.equal(deploy.read(name), '')
+  for (const name of [...names, ...formers]) t.equal(mode(join(deploy.secrets, name)), 0o444, name)
   const plain = names.filter((name) => !/url|json/.test(name)).map((name) => deploy.read(name))
   const key = JSON.parse(deploy.read('gateway-key.json')) as { id: string; secret: string }
   const secrets = [...plain, key.secret]
@@ -89,11 +93,12 @@ t.test('a second run changes nothing, and makes what is missing', async (t) => {
   const before = deploy.all()
   t.match(await deploy.make(), 'nothing was changed')
   t.same(deploy.all(), before)
-  for (const name of ['gateway_migration_url', 'agent_jwt_secret']) rmSync(join(deploy.secrets, name))
+  const removed = ['gateway_migration_url', 'agent_jwt_secret', 'master_key_previous']
+  for (const name of removed) rmSync(join(deploy.secrets, name))
   chmodSync(join(deploy.secrets, 'audit_key'), 0o600)
   chmodSync(deploy.secrets, 0o755)
   const [first = ''] = (await deploy.make()).split('\n')
-  t.match(first, /: agent_jwt_secret gateway_migration_url$/)
+  t.match(first, /: agent_jwt_secret gateway_migration_url master_key_previous$/)
   t.equal(mode(deploy.secrets), 0o700)
   t.equal(mode(join(deploy.secrets, 'audit_key')), 0o444)
   const changed = deploy.all().filter(([, text], index) => text !== before[index]?.[1])
@@ -145,16 +150,20 @@ t.test('both services accept the files as they are', async (t) => {
     DATABASE_URL_FILE: file('gateway_database_url'),
     BETTER_AUTH_SECRET_FILE: file('better_auth_secret'),
     PAPERCLIP_AGENT_JWT_SECRET_FILE: file('agent_jwt_secret'),
+    PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS_FILE: file('agent_jwt_secret_previous'),
     PAPERCLIP_GATEWAY_KEY_FILE: file('gateway-key.json')
   })
   t.match(gateway.config, { gatewayKeyFile: file('gateway-key.json') })
+  t.match(gateway.secrets, { agentJwtSecretPrevious: null })
   const secrets = await load('services/secrets/dist/src/config.js', 'loadConfig', {
     DATABASE_URL_FILE: file('secrets_database_url'),
     PAPERCLIP_SECRETS_MASTER_KEY_FILE: file('master_key'),
+    PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS_FILE: file('master_key_previous'),
     PAPERCLIP_AUDIT_KEY_FILE: file('audit_key'),
     PAPERCLIP_INTERNAL_KEYS_FILE: file('internal-keys.json')
   })
   t.match(secrets.config, { internalKeysFile: file('internal-keys.json') })
+  t.match(secrets.secrets, { previousMasterKey: null })
   const signing = 'libs/signing/dist/src/index.js'
   const { 0: listed, length } = await load(signing, 'loadVerifierKeys', file('internal-keys.json'))
   const own = await load(signing, 'loadSignerKey', file('gateway-key.json'))

@@ -13,7 +13,8 @@ const fileVariables = [
     'PAPERCLIP_AUDIT_KEY_FILE'
   ],
   ...['PAPERCLIP_INTERNAL_KEYS_FILE', 'PAPERCLIP_GATEWAY_KEY_FILE', 'PAPERCLIP_INTERNAL_TLS_KEY_FILE'],
-  ...['BETTER_AUTH_SECRET_FILE', 'PAPERCLIP_AGENT_JWT_SECRET_FILE', 'DATABASE_URL_FILE']
+  ...['BETTER_AUTH_SECRET_FILE', 'DATABASE_URL_FILE'],
+  ...['PAPERCLIP_AGENT_JWT_SECRET_FILE', 'PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS_FILE']
 ]
 
 /** Lists the files and folders with secrets in them that others may open: those of the instance, and those named. */

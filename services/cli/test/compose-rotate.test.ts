@@ -1,0 +1,191 @@
+import { execFile } from 'node:child_process'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { repositoryRoot, testDatabase } from '@paperclip/testing'
+import t from 'tap'
+import { shippedMigrations } from './support/e2e-installation.js'
+import { openAdmin } from './support/e2e-ledger.js'
+
+const run = promisify(execFile)
+const database = await testDatabase(t, { migrations: shippedMigrations })
+const admin = await openAdmin(database.adminUrl)
+t.teardown(() => admin.end())
+const [formerId, newId] = ['mk_00000000000000aa', 'mk_00000000000000bb']
+const compose = `${process.execPath} ${fileURLToPath(new URL('./fixtures/compose-psql.js', import.meta.url))}`
+
+/** Both scripts in a folder of their own, as in `deploy/`, with every secret made. */
+async function newDeploy(test: { teardown(clean: () => void): void }) {
+  const folder = mkdtempSync(join(tmpdir(), 'paperclip-compose-'))
+  test.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  const deploy = join(folder, 'deploy')
+  mkdirSync(deploy)
+  for (const name of ['compose-secrets.sh', 'compose-rotate.sh'])
+    copyFileSync(`${repositoryRoot}deploy/${name}`, join(deploy, name))
+  const secrets = join(deploy, 'secrets')
+  const env = { ...process.env, COMPOSE: compose, DATABASE_URL: database.adminUrl }
+  const sh = async (...args: string[]): Promise<string> => {
+    const { stdout, stderr } = await run('sh', args, { cwd: tmpdir(), env })
+    return stdout + stderr
+  }
+  await sh(join(deploy, 'compose-secrets.sh'))
+  const file = (name: string) => join(secrets, name)
+  const script = join(deploy, 'compose-rotate.sh')
+  return {
+    file,
+    read: (name: string) => readFileSync(file(name), 'utf8'),
+    list: () => readdirSync(secrets).sort(),
+    put(name: string, text: string): void {
+      rmSync(file(name), { force: true })
+      writeFileSync(file(name), text, { mode: 0o444 })
+    },
+    /** Everything it wrote; `-x` shows every command with its arguments. */
+    rotate: async (key: string, step: string) => await sh('-x', script, key, step),
+    /** How it ended and what it says when it refuses. */
+    refusal: async (...args: string[]) =>
+      await sh(script, ...args).then(
+        () => 'it did not refuse',
+        ({ code, stderr }: { code: number; stderr: string }) => `${code} ${stderr}`
+      )
+  }
+}
+
+/** Puts the keys in the database as a service and a rotation leave them; the later one was activated later. */
+async function keysAre(...keys: ['active' | 'waiting' | 'retired', id: string][]): Promise<void> {
+  await admin.query('delete from secrets.master_keys')
+  for (const [index, [state, id]] of keys.entries())
+    await admin.query(
+      `insert into secrets.master_keys (id, salt, iterations, activated_at, retired_at) values ($1, $2, 600000, $3, $4)`,
+      [
+        ...[id, Buffer.alloc(32, index + 1)],
+        ...[state === 'waiting' ? null : new Date(index * 1_000), state === 'retired' ? new Date() : null]
+      ]
+    )
+}
+
+t.test('a new master key takes its place beside the old one, which goes when it is retired', async (t) => {
+  const deploy = await newDeploy(t)
+  const old = deploy.read('master_key')
+  await keysAre(['active', formerId])
+  t.match(await deploy.refusal('master_key', 'finish'), /^1 .*no former master_key/)
+  const written = [await deploy.rotate('master_key', 'prepare')]
+  const made = deploy.read('master_key')
+  t.match(made, /^[\w+/]{43}=$/)
+  t.not(made, old)
+  t.equal(deploy.read('master_key_previous'), old)
+  t.equal(statSync(deploy.file('master_key')).mode & 0o777, 0o444)
+  t.match(written[0], `paperclipai master-key retire ${formerId}`)
+  for (const step of ['prepare', 'finish'])
+    t.match(await deploy.refusal('master_key', step), /^1 .*Nothing was changed/, step)
+  await keysAre(['active', formerId], ['waiting', newId])
+  t.match(await deploy.refusal('master_key', 'finish'), /still wraps what is stored/)
+  await keysAre(['active', formerId], ['active', newId])
+  t.match(await deploy.refusal('master_key', 'finish'), /not retired yet.*retire mk_00000000000000aa/)
+  t.match(await deploy.refusal('master_key', 'cancel'), /rotate --to mk_00000000000000aa/)
+  t.same([deploy.read('master_key'), deploy.read('master_key_previous')], [made, old])
+  await keysAre(['retired', formerId], ['active', newId])
+  written.push(await deploy.rotate('master_key', 'finish'))
+  t.same([deploy.read('master_key'), deploy.read('master_key_previous')], [made, ''])
+  t.equal(deploy.read(`former/${formerId}`), old, 'it is kept where no container sees it')
+  t.equal(statSync(deploy.file('former')).mode & 0o777, 0o700)
+  t.notOk(existsSync(deploy.file('master_key_rotation')))
+  t.match(await deploy.refusal('master_key', 'finish'), /no former master_key/)
+  for (const key of [old, made])
+    t.notOk(written.join('').includes(key), 'no key is an argument, a variable or an output')
+})
+
+t.test('whatever cuts it off, the same command goes on, and the key in use is always there', async (t) => {
+  const deploy = await newDeploy(t)
+  const old = deploy.read('master_key')
+  await keysAre(['active', formerId])
+  deploy.put('master_key_rotation', `${formerId}\n`)
+  deploy.put('master_key_previous', old)
+  t.match(await deploy.refusal('master_key', 'finish'), /prepare was cut off/)
+  await deploy.rotate('master_key', 'prepare')
+  t.equal(deploy.read('master_key_previous'), old)
+  t.not(deploy.read('master_key'), old)
+  await keysAre(['retired', formerId], ['active', newId])
+  mkdirSync(deploy.file('former'))
+  deploy.put(`former/${formerId}`, old)
+  await deploy.rotate('master_key', 'finish')
+  t.equal(deploy.read('master_key_previous'), '')
+  deploy.put('master_key_rotation', `${formerId}\n`)
+  t.match(await deploy.refusal('master_key', 'finish'), /no former master_key/)
+  t.notOk(existsSync(deploy.file('master_key_rotation')), 'what a finish left behind is gone')
+  mkdirSync(deploy.file('.new'))
+  t.match(await deploy.refusal('master_key', 'prepare'), /another run is at work/)
+})
+
+t.test('a rotation that was not wanted is taken back, and not while anything is wrapped anew', async (t) => {
+  const deploy = await newDeploy(t)
+  const old = deploy.read('master_key')
+  await keysAre(['active', formerId])
+  await deploy.rotate('master_key', 'prepare')
+  const made = deploy.read('master_key')
+  await keysAre(['active', formerId], ['waiting', newId])
+  await deploy.rotate('master_key', 'cancel')
+  t.same([deploy.read('master_key'), deploy.read('master_key_previous')], [old, ''])
+  const [unused = ''] = readdirSync(deploy.file('former'))
+  t.equal(deploy.read(`former/${unused}`), made)
+  t.match(await deploy.refusal('master_key', 'cancel'), /no former master_key/)
+  await deploy.rotate('master_key', 'prepare')
+  t.equal(deploy.read('master_key_previous'), old, 'and another one may be prepared')
+})
+
+t.test(
+  'nothing is prepared before the last rotation is through, or where the key is not known',
+  async (t) => {
+    const deploy = await newDeploy(t)
+    const before = [deploy.list(), deploy.read('master_key')]
+    await keysAre()
+    t.match(await deploy.refusal('master_key', 'prepare'), /has not started with its master key yet/)
+    await keysAre(['active', formerId], ['active', newId])
+    t.match(await deploy.refusal('master_key', 'prepare'), /not retired yet: .* retire mk_00000000000000aa\./)
+    await keysAre(['active', formerId])
+    const usage = [[], ['master_key'], ['audit_key', 'prepare'], ['master_key', 'finish-now'], ['-h', '-h']]
+    for (const args of usage) t.match(await deploy.refusal(...args), /^2 .*usage:/, args.join(' '))
+    t.match(await deploy.refusal('master_key', 'prepare', '/nowhere'), /^1 .*compose-secrets\.sh first/)
+    t.same([deploy.list(), deploy.read('master_key')], before)
+    rmSync(deploy.file('master_key_previous'))
+    t.match(await deploy.refusal('master_key', 'prepare'), /^1 .*run deploy\/compose-secrets\.sh/)
+    chmodSync(deploy.file('master_key'), 0o600)
+    writeFileSync(deploy.file('master_key'), '')
+    t.match(await deploy.refusal('master_key', 'prepare'), /^1 .*missing or empty/)
+  }
+)
+
+t.test('the former secret of run tokens stays for the day that such a token lives', async (t) => {
+  const deploy = await newDeploy(t)
+  const name = 'agent_jwt_secret'
+  const old = deploy.read(name)
+  const written = await deploy.rotate(name, 'prepare')
+  const made = deploy.read(name)
+  t.match(made, /^[0-9a-f]{64}$/)
+  t.equal(deploy.read(`${name}_previous`), old)
+  t.match(await deploy.refusal(name, 'prepare'), /finish that first/)
+  t.match(await deploy.refusal(name, 'finish'), /live up to 24 hours/)
+  const longAgo = new Date(Date.now() - 25 * 3_600_000)
+  chmodSync(deploy.file(`${name}_previous`), 0o600)
+  utimesSync(deploy.file(`${name}_previous`), longAgo, longAgo)
+  await deploy.rotate(name, 'finish')
+  t.same([deploy.read(name), deploy.read(`${name}_previous`)], [made, ''])
+  await deploy.rotate(name, 'prepare')
+  await deploy.rotate(name, 'finish-now')
+  t.equal(deploy.read(`${name}_previous`), '')
+  t.match(await deploy.refusal(name, 'finish-now'), /no former agent_jwt_secret/)
+  for (const secret of [old, made]) t.notOk(written.includes(secret))
+})
