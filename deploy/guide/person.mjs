@@ -1,0 +1,57 @@
+/** The person at the browser: opens the addresses that commands print, over HTTP as a page would. */
+import { randomBytes } from 'node:crypto'
+import { openSession } from '../smoke/http-session.mjs'
+
+const passwordBytes = 18
+
+/**
+ * `ca`: the PEM of the authority to trust, asked for when an https address is opened. `addresses` finds each address in
+ * an output; `claim` and `approve` do what its page offers, and throw when it is refused. `session` is the session at the
+ * origin of an address, signed in.
+ *
+ * @param {{ ca?: () => string | undefined }} [options]
+ */
+export function makePerson({ ca = () => undefined } = {}) {
+  const who = { email: 'operator@example.com', password: randomBytes(passwordBytes).toString('base64url') }
+  const addresses = {
+    claim: /https?:\/\/[^\s"'|]+\/board-claim\/[\w-]+\?code=[\w-]+/g,
+    approve: /https?:\/\/[^\s"'|]+\/cli-auth\/[\w-]+\?token=[\w-]+/g
+  }
+  /** @type {Map<string, ReturnType<typeof openSession>>} */
+  const sessions = new Map()
+
+  function sessionAt({ origin, protocol }) {
+    const session =
+      sessions.get(origin) ?? openSession({ origin, ...(protocol === 'https:' ? { ca: ca() } : {}) })
+    sessions.set(origin, session)
+    return session
+  }
+
+  async function claim(address) {
+    const url = new URL(address)
+    const session = sessionAt(url)
+    const path = `/api${url.pathname}`
+    const code = url.searchParams.get('code') ?? ''
+    await session.send('GET', `${path}?code=${encodeURIComponent(code)}`)
+    await session.send('POST', '/api/auth/sign-up/email', { body: { name: 'Operator', ...who } })
+    await session.send('POST', `${path}/claim`, { body: { code } })
+    return session
+  }
+
+  /** Signs in anew each time: whoever tries a guide may have ended every session. */
+  async function signIn(address) {
+    const session = sessionAt(new URL(address))
+    await session.send('POST', '/api/auth/sign-in/email', { body: who })
+    return session
+  }
+
+  async function approve(address) {
+    const url = new URL(address)
+    const session = await signIn(address)
+    const body = { token: url.searchParams.get('token') ?? '' }
+    const id = url.pathname.split('/').at(-1)
+    await session.send('POST', `/api/cli-auth/challenges/${id}/approve`, { body })
+  }
+
+  return { addresses, claim, approve, signIn }
+}

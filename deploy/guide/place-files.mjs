@@ -1,0 +1,91 @@
+/** What every place is made of: a folder, an environment built from nothing, ports of its own. */
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, lstatSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import net from 'node:net'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { GuideError } from './guide-error.mjs'
+
+/** Of the environment we were started in: how to find programs and reach registries, nothing of the product. */
+const passedOn = [
+  ...[
+    'PATH',
+    'USER',
+    'LOGNAME',
+    'LANG',
+    'TZ',
+    'COMPOSE',
+    'NODE_EXTRA_CA_CERTS',
+    'SSL_CERT_FILE',
+    'SSL_CERT_DIR'
+  ],
+  ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
+  ...['npm_config_registry', 'npm_config_cafile', 'npm_config_userconfig', 'npm_config_globalconfig']
+]
+/** Not to be written to, and nothing a reader has in a clone. */
+const notLinked = ['.git', '.env']
+
+/** Copies what is committed or would be: a fresh clone, with changes that are not committed yet. */
+export function copyTrackedFiles(root, folder) {
+  let listed
+  try {
+    const args = ['ls-files', '-z', '--cached', '--others', '--exclude-standard']
+    listed = execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+  } catch {
+    throw new GuideError(
+      'a guide that begins with nothing is tried in a copy of a git clone, and this is none',
+      {
+        exitCode: 2
+      }
+    )
+  }
+  for (const path of listed.split('\0').filter((each) => each !== '' && isFile(join(root, each)))) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true })
+    copyFileSync(join(root, path), join(folder, path))
+  }
+}
+
+/** Links everything of an installed and built clone, so that a guide's own files do not come to lie in it. */
+export function linkClone(root, folder) {
+  for (const name of readdirSync(root))
+    if (!notLinked.includes(name)) symlinkSync(join(root, name), join(folder, name))
+}
+
+/** A home of its own, with npm's settings and cache of the real one, which are not the subject of any guide. */
+export function baseEnvironment(home) {
+  const kept = passedOn.flatMap((name) =>
+    process.env[name] === undefined ? [] : [[name, process.env[name]]]
+  )
+  return {
+    npm_config_userconfig: join(homedir(), '.npmrc'),
+    ...Object.fromEntries(kept),
+    npm_config_cache: process.env.npm_config_cache ?? join(homedir(), '.npm'),
+    npm_config_update_notifier: 'false',
+    HOME: home,
+    TMPDIR: join(home, 'tmp'),
+    TERM: 'dumb',
+    SHELL: '/bin/bash',
+    // README.md's name for the key that its reader has.
+    YOUR_KEY: 'not-a-real-key-0123456789'
+  }
+}
+
+/** Ports that were free a moment ago. */
+export async function findFreePorts(count) {
+  const servers = await Promise.all(Array.from({ length: count }, listen))
+  const ports = servers.map((server) => String(server.address().port))
+  for (const server of servers) server.close()
+  return ports
+}
+
+function listen() {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => resolve(server))
+  })
+}
+
+function isFile(path) {
+  return lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+}

@@ -1,0 +1,195 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { startGuide, tryGuide } from './support/try-guide.js'
+
+const fileMsMax = 120_000
+t.setTimeout(fileMsMax)
+
+const folder = mkdtempSync(join(tmpdir(), 'paperclip-guides-'))
+t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+const env = { TMPDIR: folder }
+
+const head = '<!-- begins: nothing; on: instance, compose -->'
+const block = (info: string, ...lines: string[]) => [`\`\`\`${info}`, ...lines, '```']
+
+function guide(...lines: string[]): string {
+  const path = join(folder, 'fixture.md')
+  writeFileSync(path, `${lines.join('\n')}\n`)
+  return path
+}
+const left = () => readdirSync(folder).filter((name) => name.startsWith('guide-'))
+
+/** Answers at a port, says so, and leaves when asked. */
+const server =
+  `node -e 'const s = require("node:http").createServer((q, r) => r.end("here")).listen(process.env.PORT, () => ` +
+  `console.log("listening at last")); process.on("SIGINT", () => { console.log("bye"); s.close(); s.closeAllConnections() })'`
+
+t.test('blocks are run as a reader would, and what they print is compared', async (t) => {
+  const path = guide(
+    head,
+    'A guide.',
+    ...block(
+      'sh',
+      'greeting="two  words" && export PLACE=here',
+      'say() { echo "$greeting, $1"; }',
+      'mkdir part && cd part'
+    ),
+    '1. Indented:',
+    ...block('sh', '# not a command', 'say \\', '  "$(basename "$PWD") $PLACE"').map((line) => `   ${line}`),
+    ...block('text', 'two words, … here'),
+    ...block(
+      'sh terminal=2',
+      'echo "<$greeting> $(basename "$PWD")"',
+      'test -d services -a -d "$HOME" -a ! -e "$PAPERCLIP_HOME"'
+    ),
+    ...block('text', '<> clone'),
+    ...block('ini file=settings/.env', 'A=1'),
+    ...block('ini append=settings/.env', 'B=2'),
+    ...block('sh', 'cat ../settings/.env; printf "no end of line" >&2'),
+    ...block('text', 'A=1', 'B=2', 'no end of line'),
+    ...block('sh stays="listening (now|at last)"', server),
+    ...block(
+      'sh terminal=2',
+      `node -e 'fetch("http://127.0.0.1:" + process.env.PORT).then((r) => r.text()).then(console.log)'`
+    ),
+    ...block('text', 'here'),
+    ...block(
+      'sh',
+      'say "free again"',
+      `node -e 'require("node:net").createServer().listen(process.env.PORT).close()'`
+    ),
+    ...block('text', 'two words, free again'),
+    ...block('sh fails=3', 'echo before', 'exit 3', 'echo never'),
+    ...block('text', 'before'),
+    ...block('sh fails', 'false'),
+    ...block('sh on=compose', 'false'),
+    ...block('json', '{"shown": true}'),
+    ...block('sh', 'npm ci && unset PLACE'),
+    ...block('sh stays="listening"', '! printenv PLACE', server)
+  )
+  const { code, stdout, stderr } = await tryGuide(t, path, { env })
+  t.equal(stderr, '')
+  t.equal(code, 0)
+  t.match(stdout, /^\$ say "\$\(basename/m, 'a command that goes on is one')
+  t.match(stdout, /^\[2\] \$ echo/m)
+  t.match(stdout, /: \d+ commands, all as the guide says \(instance, \d+ s\)$/m)
+  t.same(left(), [], 'nothing is left')
+})
+
+const faults: readonly (readonly [what: string, lines: readonly string[], line: number, message: RegExp])[] =
+  [
+    ['a command that fails', block('sh', 'true', 'false', 'true'), 5, /status 1$/],
+    ['a command that is none', block('sh', 'true', 'no-such-command'), 5, /status 127[\s\S]*no-such-command/],
+    ['an exit', block('sh', 'exit 9'), 3, /status 9/],
+    [
+      'other output',
+      [...block('sh', 'echo one; echo two'), ...block('text', 'one', '', 'three')],
+      9,
+      /not printed: three\n.*\| one\n/
+    ],
+    [
+      'another order',
+      [...block('sh', 'echo one; echo two'), ...block('text', 'two', 'one')],
+      8,
+      /not printed: one/
+    ],
+    ['a failure that does not come', block('sh fails', 'true'), 3, /should fail, and did not/],
+    ['another failure', block('sh fails=2', '(exit 4)'), 3, /status 2, and did with status 4/],
+    [
+      'what does not stay',
+      block('sh stays="never"', 'echo gone'),
+      3,
+      /stay in the foreground ended with status 0\n.*gone/
+    ],
+    [
+      'what dies behind the back',
+      [
+        ...block('sh terminal=2 stays="up"', 'echo up; until [ -e ../dead ]; do sleep 0.1; done; exit 6'),
+        ...block('sh', 'touch ../dead; sleep 60')
+      ],
+      3,
+      /ended with status 6/
+    ],
+    [
+      'what Ctrl-C ends badly',
+      [
+        ...block(
+          'sh stays="up"',
+          `node -e 'process.on("SIGINT", () => process.exit(5)); setInterval(() => console.log("up"), 9)'`
+        ),
+        ...block('sh', 'true')
+      ],
+      3,
+      /after Ctrl-C .* status 5/
+    ],
+    ['nobody to approve', block('sh person=approve', 'echo signed in'), 3, /no address to approve/],
+    ['a file elsewhere', block('ini file=/etc/no-such', 'A=1'), 3, /outside/],
+    [
+      'what opens doors is not shown',
+      block('sh', 'echo http://h/board-claim/abc?code=def paperclip_board_xyz; false'),
+      4,
+      /board-claim\/…/
+    ]
+  ]
+
+t.test('whatever is not as the guide says ends the try and names its line', async (t) => {
+  for (const [what, lines, line, message] of faults) {
+    const path = guide(head, '', ...lines)
+    const { code, stdout, stderr } = await tryGuide(t, path, { env })
+    t.equal(code, 1, what)
+    t.ok(stderr.startsWith(`${path}:${line}: `), stderr)
+    t.match(stderr.trimEnd(), message)
+    t.notMatch(stderr + stdout.replace(/^\$ .*/gm, ''), /code=def|board_xyz/)
+    t.notMatch(stdout, /all as the guide says/)
+  }
+  t.same(left(), [])
+})
+
+const misuses: readonly (readonly [
+  what: string,
+  lines: readonly string[],
+  line: number | null,
+  message: RegExp
+])[] = [
+  ['no beginning', ['# A guide', ...block('sh', 'true')], 1, /how it begins/],
+  ['an unknown beginning', ['<!-- begins: somewhere -->'], 1, /"somewhere"/],
+  ['a fence that stays open', [head, '```sh', 'true'], 2, /never closed/],
+  ['an unknown attribute', [head, ...block('sh stay="x"', 'true')], 2, /no attribute "stay"/],
+  ['an attribute of another block', [head, ...block('text stays="x"', 'true')], 2, /no attribute "stays"/],
+  ['a wrong value', [head, ...block('sh on=mars', 'true')], 2, /instance or compose/],
+  ['a wrong expression', [head, ...block('sh stays="("', 'true')], 2, /regular expression/],
+  ['an attribute without value', [head, ...block('sh terminal', 'true')], 2, /wants a value/],
+  ['a block that names nothing', [head, ...block('', 'npm start')], 2, /no language/],
+  ['commands that nothing would run', [head, ...block('bash', 'npm start')], 2, /write sh/],
+  ['output of nothing', [head, ...block('text', 'one')], 2, /sh block before it/],
+  ['a guide for something else', ['<!-- begins: nothing; on: compose -->'], 1, /not for instance/]
+]
+
+t.test('a guide that cannot be run is refused before anything is', async (t) => {
+  for (const [what, lines, line, message] of misuses) {
+    const path = guide(...lines)
+    const { code, stdout, stderr } = await tryGuide(t, path, { env, args: ['--on', 'instance'] })
+    t.same({ code, stdout }, { code: 2, stdout: '' }, what)
+    t.ok(stderr.startsWith(`${path}:${line}: `), stderr)
+    t.match(stderr, message)
+  }
+  t.match(await tryGuide(t, join(folder, 'none.md')), { code: 2, stderr: /none\.md/ })
+  t.match(await tryGuide(t, guide(head), { args: ['--fast'] }), { code: 2, stderr: /--fast/ })
+  t.match(await tryGuide(t, '--help'), { code: 0, stdout: /^Usage: npm run guide/, stderr: '' })
+})
+
+t.test('a signal ends what was started and removes the place', async (t) => {
+  const path = guide(
+    head,
+    ...block('sh stays="up"', 'echo up; exec sleep 600'),
+    ...block('sh terminal=2', 'echo here', 'sleep 601 & sleep 602')
+  )
+  const started = await startGuide(t, path, { env })
+  await started.waitForLine(/sleep 602/)
+  started.child.kill('SIGTERM')
+  t.match(await started.ended, { code: 143 })
+  t.match(started.stderr(), /ended by SIGTERM/)
+  t.same(left(), [])
+})

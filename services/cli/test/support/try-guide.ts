@@ -1,0 +1,42 @@
+import { join } from 'node:path'
+import { repositoryRoot, startProcess, type Teardown } from '@paperclip/testing'
+
+/** What trying a guide wrote, and how it ended: 0 when all was as it says. */
+export interface TriedGuide {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Long enough for what a try removes after a signal, before it would be killed. */
+const graceMs = 30_000
+
+/**
+ * Runs `deploy/guide/run.mjs` on a guide, with this clone as it was built: the path is from the root of the repository.
+ * Ended with the test, it still removes what it made.
+ */
+export async function tryGuide(
+  t: Teardown,
+  path: string,
+  { args = [], env = {} }: { args?: readonly string[]; env?: Readonly<Record<string, string>> } = {}
+): Promise<TriedGuide> {
+  const started = await startGuide(t, path, { args, env })
+  const { code } = await started.ended
+  return { code, stdout: started.stdout(), stderr: started.stderr() }
+}
+
+/** The same, without waiting for its end. */
+export async function startGuide(
+  t: Teardown,
+  path: string,
+  { args = [], env = {} }: { args?: readonly string[]; env?: Readonly<Record<string, string>> } = {}
+) {
+  const started = await startProcess(t, {
+    command: process.execPath,
+    args: [join(repositoryRoot, 'deploy/guide/run.mjs'), path, '--built', ...args],
+    cwd: repositoryRoot,
+    env
+  })
+  t.teardown(() => started.stop({ graceMs }))
+  return started
+}
