@@ -73,8 +73,8 @@ async function createDataDir(init: InitData): Promise<void> {
   await moveIntoPlace(temporary, dataDir)
 }
 
-/** The parent stays ours, so that the server's user cannot exchange what we rename and remove in it. */
-async function prepareParent(parent: string, user: ServerUser): Promise<void> {
+/** Makes the folder that the data lies in. It stays ours, so that the server's user cannot exchange what we rename and remove in it. */
+export async function prepareParent(parent: string, user: ServerUser): Promise<void> {
   const made = await mkdir(parent, { recursive: true, mode: user.switched ? modes.enterable : modes.private })
   // The umask may have taken the bits away that the server's user needs.
   if (made === undefined || !user.switched) return
@@ -119,7 +119,8 @@ async function runInitdb(init: InitData, files: { temporary: string; passwordFil
     throw new PostgresError(`PostgreSQL could not create its data directory.${await lastComplaint(log)}`)
 }
 
-async function moveIntoPlace(temporary: string, dataDir: string): Promise<void> {
+/** Gives a complete data directory its name, durably. Throws {@link PostgresError} where something is in its place. */
+export async function moveIntoPlace(temporary: string, dataDir: string): Promise<void> {
   await rename(temporary, dataDir).catch((cause: unknown) => {
     throw new PostgresError(`${dataDir} exists but holds no database: move it away and start again.`, {
       cause
