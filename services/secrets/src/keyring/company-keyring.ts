@@ -24,7 +24,10 @@ export interface CompanyKeyring {
 }
 
 /** Makes the keyring of one process. It holds at most one small key per company. */
-export function createCompanyKeyring(db: Db<SecretsDatabase>, masterKeys: MasterKeyring): CompanyKeyring {
+export function createCompanyKeyring(
+  db: Db<SecretsDatabase>,
+  masterKeys: Pick<MasterKeyring, 'find'>
+): CompanyKeyring {
   const open = new Map<string, CompanyKey>()
 
   async function load(companyId: string): Promise<CompanyKey | undefined> {

@@ -69,7 +69,7 @@ export async function openMasterKeyring(
 }
 
 /** The key that `masterKeyId` names. Throws `master_key_unavailable` when this process does not hold it. */
-export function getKek(masterKeys: MasterKeyring, masterKeyId: string | undefined): Kek {
+export function getKek(masterKeys: Pick<MasterKeyring, 'find'>, masterKeyId: string | undefined): Kek {
   const kek = masterKeyId === undefined ? undefined : masterKeys.find(masterKeyId)
   if (kek === undefined)
     throw new AppError('master_key_unavailable', { context: { masterKeyId: masterKeyId ?? null } })
