@@ -12,6 +12,8 @@ import { addAuditList } from './commands/audit-list.js'
 import { addAuthLogin } from './commands/auth-login.js'
 import { addAuthLogout } from './commands/auth-logout.js'
 import { addAuthWhoami } from './commands/auth-whoami.js'
+import { addBackupCreate } from './commands/backup-create.js'
+import { addBackupRestore } from './commands/backup-restore.js'
 import { addCompanyCreate } from './commands/company-create.js'
 import { addCompanyExport } from './commands/company-export.js'
 import { addCompanyImport } from './commands/company-import.js'
@@ -27,6 +29,7 @@ import { addInternalKeyCreate } from './commands/internal-key-create.js'
 import { addInternalKeyList } from './commands/internal-key-list.js'
 import { addInternalKeyRevoke } from './commands/internal-key-revoke.js'
 import { addInternalKeyRotate } from './commands/internal-key-rotate.js'
+import { addMasterKeyCheck } from './commands/master-key-check.js'
 import { addMasterKeyRetire } from './commands/master-key-retire.js'
 import { addMasterKeyRotate } from './commands/master-key-rotate.js'
 import { addMasterKeyStatus } from './commands/master-key-status.js'
@@ -116,10 +119,11 @@ const groups: readonly [name: string, summary: string, commands: readonly AddCom
     [addUserList, addUserDelete, addUserPromote, addUserDemote, addUserEndSessions]
   ],
   ['activity', 'what was changed, by whom', [addActivityList]],
+  ['backup', 'copies of this instance, and an instance of a copy', [addBackupCreate, addBackupRestore]],
   [
     'master-key',
     'the key that wraps the keys of companies, and replacing it',
-    [addMasterKeyStatus, addMasterKeyRotate, addMasterKeyRetire]
+    [addMasterKeyStatus, addMasterKeyRotate, addMasterKeyRetire, addMasterKeyCheck]
   ],
   [
     'internal-key',
