@@ -1,0 +1,178 @@
+#!/bin/sh
+# Proves a backup before it is needed: makes an installation of it in a place of its own, starts it, has doctor look at
+# it, opens every stored value, lets a run of an agent resolve, and takes all of it away again. What runs here meanwhile
+# is not touched, and no value is shown.
+#
+#   sh deploy/restore-drill.sh BACKUP [AGENT [COMPANY-ID]]
+#
+# BACKUP is a folder with `keys` and either `database` (of `paperclipai backup create`) or `database.dump` (of compose;
+# COMPOSE='docker compose' by default). Of AGENT, the values that a run gets from the backup are compared with those that a
+# run gets from the instance that is running; for that, the command line is signed in there. deploy/backup.md
+set -eu
+umask 077
+
+usage='usage: sh deploy/restore-drill.sh BACKUP [AGENT [COMPANY-ID]]'
+case "${1:-}" in
+'' | -*) echo "$usage" >&2 && exit 2 ;;
+esac
+[ $# -le 3 ] || { echo "$usage" >&2 && exit 2; }
+[ -d "$1/keys" ] || { echo "restore-drill: there is no $1/keys: put both parts of the backup beside each other." >&2 && exit 2; }
+backup=$(cd "$1" && pwd)
+agent=${2:-}
+company=${3:-}
+cd "$(dirname "$0")/.."
+
+ready_seconds_max=120
+project=paperclip-drill
+scratch=$(mktemp -d)
+launcher=''
+data_dir=''
+is_compose=''
+
+say() { printf '== %s\n' "$*"; }
+paperclipai() { node services/cli/bin/paperclipai.js "$@"; }
+compose() {
+  # shellcheck disable=SC2086 # a command may have arguments of its own
+  ${COMPOSE:-docker compose} -f docker-compose.yml -p "$project" "$@"
+}
+# Quiet unless it fails.
+quietly() { "$@" >>"$scratch/log" 2>&1; }
+
+finish() {
+  status=$?
+  trap - EXIT
+  if [ "$status" -ne 0 ] && [ -s "$scratch/log" ]; then
+    say 'the drill failed; the last lines of what was started:'
+    tail -n 20 "$scratch/log" | sed 's/board-claim[^" ]*/board-claim…/g'
+  fi
+  if [ -n "$launcher" ]; then
+    kill -INT "$launcher" 2>/dev/null || true
+    wait "$launcher" 2>/dev/null || true
+  fi
+  if [ -n "$is_compose" ]; then quietly compose down -v || true; fi
+  # Root's copy lies where the server's user can reach it, in a folder that is named after the scratch folder.
+  case $data_dir in
+  '' | "$scratch"/*) ;;
+  *) rm -rf "$(dirname "$data_dir")" ;;
+  esac
+  rm -rf "$scratch"
+  exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+free_port() {
+  node -e 'const s = require("node:net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close() })'
+}
+
+# A digest of what a run of the agent gets, under a key of this drill alone; how many, and never a value.
+values_of() {
+  # shellcheck disable=SC2086 # absent without a company
+  paperclipai agent run "$agent" ${company:+--company-id "$company"} -- node -e '
+    const { createHmac } = require("node:crypto")
+    const usual = /^(?:PAPERCLIP_.*|LC_.*|PATH|HOME|USER|LOGNAME|SHELL|LANG|TERM|TZ|TMPDIR|PWD|SHLVL|_)$/
+    const values = Object.entries(process.env).filter(([name]) => !usual.test(name)).sort()
+    const digest = createHmac("sha256", process.argv[1]).update(JSON.stringify(values)).digest("hex")
+    console.log(`${values.length} ${digest}`)' "$salt"
+}
+
+# Nothing of the real installation may reach the drill: not its database, not its settings, and no credentials of AWS,
+# or deletions that were pending at the time of the backup would be carried out there.
+leave_installation() {
+  for name in $(env | sed -n 's/^\(\(PAPERCLIP\|AWS\|DATABASE\|REDIS\|COMPOSE\)_[A-Z_]*\)=.*/\1/p'); do
+    case $name in
+    PAPERCLIP_SECRETS_MASTER_KEY* | PAPERCLIP_IMAGE_TAG | PAPERCLIP_POSTGRES_USER) ;;
+    *) unset "$name" ;;
+    esac
+  done
+  unset BETTER_AUTH_SECRET BETTER_AUTH_SECRET_FILE HOST PORT TRUST_PROXY
+  export HOME="$scratch" AWS_EC2_METADATA_DISABLED=true
+}
+
+compare_runs() {
+  [ -n "$agent" ] || return 0
+  drilled=$(values_of)
+  say "a run of $agent resolves ${drilled% *} values"
+  if [ "$drilled" = "$now" ]; then
+    say 'the same as a run of the instance that is running'
+  else
+    say 'NOT the same as a run of the instance that is running: were they changed since the backup?'
+    return 1
+  fi
+}
+
+drill_instance() {
+  leave_installation
+  port=$(free_port)
+  PAPERCLIP_SECRETS_PORT=$(free_port)
+  export PORT="$port" PAPERCLIP_SECRETS_PORT PAPERCLIP_HOME="$scratch/home"
+  say 'restoring'
+  data_dir=$(paperclipai backup restore "$backup" --json 2>>"$scratch/log" |
+    node -p 'JSON.parse(require("node:fs").readFileSync(0, "utf8")).dataDir')
+  # Its settings name addresses and places of the real installation: here it is on loopback, for who started it.
+  rm -f "$scratch/home/instances/default/config.json"
+  say 'starting'
+  node services/cli/bin/paperclipai.js run >>"$scratch/log" 2>&1 &
+  launcher=$!
+  waited=0
+  until grep -q 'paperclip is ready' "$scratch/log"; do
+    kill -0 "$launcher" 2>/dev/null || { launcher='' && return 1; }
+    [ "$waited" -lt "$ready_seconds_max" ] || { echo 'it does not become ready' >&2 && return 1; }
+    sleep 1
+    waited=$((waited + 1))
+  done
+  say 'doctor'
+  paperclipai doctor
+  say 'opening every stored value'
+  paperclipai master-key check
+  compare_runs
+}
+
+drill_compose() {
+  is_compose=yes
+  cp -R "$backup/keys" "$scratch/keys"
+  key=${PAPERCLIP_API_KEY:-}
+  leave_installation
+  [ -z "$key" ] || export PAPERCLIP_API_KEY="$key"
+  # What docker-compose.yml reads from `.env` beside it must not count either.
+  port=$(free_port)
+  export COMPOSE_PROFILES='' PAPERCLIP_SECRETS_DIR="$scratch/keys" PAPERCLIP_PORT="127.0.0.1:$port"
+  export PAPERCLIP_DEPLOYMENT_EXPOSURE=private PAPERCLIP_PUBLIC_URL='' PAPERCLIP_ALLOWED_HOSTNAMES=''
+  export PAPERCLIP_ALLOWED_ORIGINS='' PAPERCLIP_ENABLE_COMPANY_DELETION=false TRUST_PROXY=''
+  quietly sh deploy/compose-secrets.sh "$scratch/keys"
+  say 'restoring'
+  quietly compose up -d postgres
+  waited=0
+  until quietly compose exec -T postgres pg_isready --quiet --host=127.0.0.1 --username=postgres --dbname=paperclip; do
+    [ "$waited" -lt "$ready_seconds_max" ] || { echo 'PostgreSQL does not become ready' >&2 && return 1; }
+    sleep 1
+    waited=$((waited + 1))
+  done
+  compose exec -T postgres pg_restore -U postgres -d paperclip --clean --if-exists --exit-on-error \
+    <"$backup/database.dump" >>"$scratch/log" 2>&1
+  say 'starting'
+  quietly compose up -d gateway-migrate secrets-migrate secrets gateway
+  waited=0
+  until health=$(node -e '
+    fetch(process.argv[1]).then(async (reply) => {
+      const { status } = await reply.json()
+      if (status !== "ok") process.exit(1)
+      console.log(status)
+    }, () => process.exit(1))' "http://127.0.0.1:$port/api/health"); do
+    [ "$waited" -lt "$ready_seconds_max" ] || { echo 'the gateway does not become healthy' >&2 && return 1; }
+    sleep 1
+    waited=$((waited + 1))
+  done
+  say "health: $health"
+  say 'opening every stored value'
+  compose run --rm -T --no-deps secrets services/secrets/dist/src/check-values.js
+  export PAPERCLIP_API_URL="http://127.0.0.1:$port"
+  compare_runs
+}
+
+salt=$(openssl rand -hex 32)
+now=''
+if [ -n "$agent" ]; then now=$(values_of); fi
+if [ -e "$backup/database.dump" ]; then drill_compose; else drill_instance; fi
+say 'the backup restores'
