@@ -269,6 +269,7 @@ export const rotateSecret = defineRoute({
     'secret_inactive',
     'value_blank',
     'value_placeholder',
+    'infra_secret',
     'value_external',
     'external_ref_unsupported',
     'reference_frozen',

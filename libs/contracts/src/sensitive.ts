@@ -9,18 +9,3 @@ import { isSensitiveName } from './sensitive-name.js'
 export function isSensitive(name: string, value: string): boolean {
   return isSensitiveName(name) || looksLikeCredential(value)
 }
-
-const infraNames = new Set([
-  'BETTER_AUTH_SECRET',
-  'DATABASE_URL',
-  'DATABASE_MIGRATION_URL',
-  'AWS_SECRET_ACCESS_KEY',
-  'AWS_ACCESS_KEY_ID',
-  'AWS_SESSION_TOKEN'
-])
-
-/** Says whether a secret's name or key is one of the deployment's own, which no company may hold. */
-export function isInfraSecretName(name: string): boolean {
-  const folded = name.trim().toUpperCase().replaceAll('-', '_')
-  return infraNames.has(folded) || folded.startsWith('PAPERCLIP_') || folded.startsWith('PORKBUN_')
-}

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { providerIds } from '@paperclip/contracts'
-import { ConfigError, parseEnvironment, type SecretValue } from '@paperclip/server'
+import { ConfigError, parseEnvironment, SecretValue } from '@paperclip/server'
 import { findTlsFiles, type TlsFiles } from '@paperclip/signing'
 import { type Static, Type } from 'typebox'
 import { readAwsSettings } from './config-aws.js'
@@ -56,6 +56,8 @@ export interface Secrets {
   readonly databaseUrl: SecretValue
   readonly masterKey: SecretValue
   readonly previousMasterKey: SecretValue | null
+  /** Every credential of this deployment that the environment gives: no company may store one of them. */
+  readonly own: readonly SecretValue[]
 }
 
 /** A config for the log, where no ARN stands: that of a KMS key names the account. */
@@ -112,9 +114,17 @@ export function loadConfig(env: NodeJS.ProcessEnv): { config: Config; secrets: S
     secrets: Object.freeze({
       databaseUrl,
       masterKey,
-      previousMasterKey: secrets.PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS
+      previousMasterKey: secrets.PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS,
+      own: ownCredentials(env, [masterKey, secrets.PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS])
     })
   }
+}
+
+/** What AWS' own library reads by itself, and the master keys. */
+function ownCredentials(env: NodeJS.ProcessEnv, masterKeys: readonly (SecretValue | null)[]): SecretValue[] {
+  const names = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
+  const given = names.flatMap((name) => env[name]?.trim() || [])
+  return [...given.map((text) => new SecretValue(text)), ...masterKeys.filter((key) => key !== null)]
 }
 
 /** On unless said otherwise where several people share the instance. */

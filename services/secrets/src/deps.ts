@@ -37,6 +37,7 @@ import {
 } from './remote-deletion/remote-deletion-worker.js'
 import { startReconciler } from './remote-write/reconciler.js'
 import { createRemoteWriteService, type RemoteWriteService } from './remote-write/remote-write-service.js'
+import { createOwnCredentials } from './secret/own-credentials.js'
 import { createServices, type Services } from './services.js'
 
 /** Everything the routes need, made once, closed once. */
@@ -110,6 +111,7 @@ export async function createDeps(
     const hotPool = databases.hot.pool
     const services = createServices({
       ...{ db, hotPool, config, logger, masterKeys, companyKeys, opened },
+      ownCredentials: createOwnCredentials({ configured: secrets.own, held: opened.ownCredentials }),
       ...background
     })
     return {

@@ -29,6 +29,7 @@ import { createResolveRecorder } from './resolve/resolve-recorder.js'
 import { createResolveService, type ResolveService } from './resolve/resolve-service.js'
 import { createRevealService, type RevealService } from './resolve/reveal-service.js'
 import { createWithdrawals } from './resolve/withdrawal.js'
+import type { OwnCredentials } from './secret/own-credentials.js'
 import { createSecretService, type SecretService } from './secret/secret-service.js'
 import { createVaultHealthService, type VaultHealthService } from './vault/vault-health-service.js'
 import { createVaultService, type VaultService } from './vault/vault-service.js'
@@ -65,11 +66,13 @@ export interface ServiceParts {
   readonly remoteDeletions: RemoteDeletionService
   readonly remoteDeletionWorker: RemoteDeletionWorker
   readonly housekeeping: Housekeeping
+  readonly ownCredentials: OwnCredentials
 }
 
 /** Makes them. */
 export function createServices(parts: ServiceParts): Services {
   const { db, config, companyKeys, opened, remoteWrites, remoteDeletions, remoteDeletionWorker } = parts
+  const { ownCredentials } = parts
   const { providers, backends, findRules } = opened
   const { defaultProvider, strictMode } = config
   const vaults = createVaultService(db)
@@ -88,6 +91,7 @@ export function createServices(parts: ServiceParts): Services {
       companyKeys,
       remoteWrites,
       remoteDeletions,
+      ownCredentials,
       defaultProvider
     }),
     importPreviews: createRemoteImportPreviewer({

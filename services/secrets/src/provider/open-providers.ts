@@ -1,5 +1,6 @@
 import type { ProviderId } from '@paperclip/contracts'
 import type { Db } from '@paperclip/db'
+import type { SecretValue } from '@paperclip/server'
 import type { Config } from '../config.js'
 import type { SecretsDatabase } from '../database.js'
 import type { CompanyKeyring } from '../keyring/company-keyring.js'
@@ -20,6 +21,8 @@ export interface OpenedProviders {
   describeDefault(): string
   /** What an operator should change about how they are set up; undefined when nothing. */
   findWarning(): Promise<string | undefined>
+  /** The credentials that they have in hand. */
+  ownCredentials(): readonly SecretValue[]
   close(): Promise<void>
 }
 
@@ -49,6 +52,7 @@ export function openProviders(options: {
     findRules: (id) => (id === 'aws_secrets_manager' ? aws.rules : null),
     describeDefault: () => backends[config.defaultProvider]?.describe() ?? 'cannot be used yet',
     findWarning: aws.findWarning,
+    ownCredentials: aws.ownCredentials,
     close: aws.close
   }
 }

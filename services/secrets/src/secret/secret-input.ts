@@ -1,6 +1,7 @@
 import {
   type CreateSecret,
-  isInfraSecretName,
+  findInfraSecret,
+  infraSecretGuidance,
   limits,
   redactionPlaceholder,
   slugOf
@@ -31,7 +32,7 @@ export function checkNewSecret(input: CreateSecret): NewSecret {
     throw new AppError('key_required', {
       detail: 'key required: no key can be made from this name. Send "key" too.'
     })
-  refuseInfraSecret(name, key)
+  refuseInfraSecret(name, input.key ?? key)
   const description = input.description?.trim() || null
   return { name, key, description, material: newMaterial(input) }
 }
@@ -91,13 +92,10 @@ export function checkKey(text: string): string {
   return text.toLowerCase()
 }
 
-/** Refuses names and keys of what configures the deployment itself. */
+/** Refuses names and keys of what configures the deployment itself, without repeating them. */
 export function refuseInfraSecret(...texts: readonly string[]): void {
-  const found = texts.find(isInfraSecretName)
-  if (found === undefined) return
-  throw new AppError('infra_secret', {
-    detail: `${found} is a secret of the deployment itself. Keep it where the deployment is configured; company secrets are for what agents use.`
-  })
+  const [found] = texts.flatMap((text) => findInfraSecret(text) ?? [])
+  if (found !== undefined) throw new AppError('infra_secret', { detail: infraSecretGuidance(found) })
 }
 
 /** Checks a new value and gives its bytes. */

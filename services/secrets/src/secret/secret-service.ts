@@ -25,6 +25,7 @@ import {
   insertVersion,
   retireCurrentVersion
 } from '../version/version-store.js'
+import type { OwnCredentials } from './own-credentials.js'
 import { pinWarnings } from './pin-warning.js'
 import { createRemotely, rotateRemotely } from './remotely-kept.js'
 import { activityOf, authorOf, changing, getForChange, getSecretOf, lockForChange } from './secret-change.js'
@@ -51,6 +52,7 @@ interface SecretServiceDeps {
   companyKeys: CompanyKeyring
   remoteWrites: RemoteWriteService
   remoteDeletions: Pick<RemoteDeletionService, 'enqueueSecrets' | 'attempt'>
+  ownCredentials: OwnCredentials
   defaultProvider: 'local_encrypted' | 'aws_secrets_manager' | 'gcp_secret_manager' | 'vault'
 }
 
@@ -71,12 +73,13 @@ export interface SecretService {
 
 /** Makes the service over its database and providers. */
 export function createSecretService(deps: SecretServiceDeps): SecretService {
-  const { db, providers, remoteDeletions, defaultProvider } = deps
+  const { db, providers, remoteDeletions, ownCredentials, defaultProvider } = deps
   return {
     get: (caller, id, options) => getSecretOf(db, caller, id, options),
 
     async create(caller, companyId, input) {
       const { name, key, description, material } = checkNewSecret(input)
+      if ('value' in material) ownCredentials.refuse(material.value)
       const named = { id: input.providerConfigId, provider: input.provider }
       const vault = await chooseVault(db, companyId, named)
       const provider = input.provider ?? vault?.provider ?? defaultProvider
@@ -157,6 +160,7 @@ export function createSecretService(deps: SecretServiceDeps): SecretService {
         providerVersionRef: latest?.provider_version_ref ?? null,
         descriptor: provider.descriptor
       })
+      if ('value' in material) ownCredentials.refuse(material.value)
       const vault = await chooseVault(db, found.company_id, { id: vaultId, provider: found.provider })
       const judge = (secret: SecretRow) => {
         requireActive(secret)

@@ -44,7 +44,8 @@ export function planUpdate(secret: SecretRow, input: UpdateSecret): PlannedUpdat
     throw new AppError('key_frozen', {
       detail: 'The remote secret is named by this key. Create another secret to have another key.'
     })
-  refuseInfraSecret(...[changes.name, changes.key].filter((text) => text !== undefined))
+  const renamed = changes.name === undefined ? [] : [changes.name]
+  refuseInfraSecret(...renamed, ...(changes.key === undefined ? [] : [input.key ?? changes.key]))
   return { changes, deletes }
 }
 

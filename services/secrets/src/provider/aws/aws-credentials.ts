@@ -38,6 +38,8 @@ export interface AwsCredentialSource {
   drop(bad: AwsCredentials): void
   /** Where those in hand came from; null before the first. */
   readonly source: CredentialSource | null
+  /** Those in hand; null before the first. */
+  readonly held: AwsCredentials | null
 }
 
 /** Renewed this long before they end, so that none ends on its way. */
@@ -110,6 +112,9 @@ export function createCredentialSource(options: {
     },
     get source() {
       return held?.source ?? null
+    },
+    get held() {
+      return held
     }
   }
 }

@@ -1,10 +1,11 @@
 import type { Db } from '@paperclip/db'
+import { SecretValue } from '@paperclip/server'
 import type { SecretsDatabase } from '../../database.js'
 import type { SecretProvider } from '../provider.js'
 import type { ReferenceRules } from '../reference-rules.js'
 import type { VaultBackend } from '../vault-backend.js'
 import { createAwsClients } from './aws-clients.js'
-import type { LoadedCredentials } from './aws-credentials.js'
+import type { AwsCredentials, LoadedCredentials } from './aws-credentials.js'
 import { findDeploymentWarning } from './aws-deployment-warning.js'
 import { createAwsProvider } from './aws-provider.js'
 import { createAwsReferenceRules } from './aws-reference-rules.js'
@@ -19,6 +20,8 @@ export interface OpenedAws {
   readonly rules: ReferenceRules
   /** What its operator should change about the deployment as a whole; undefined when nothing. */
   findWarning(): Promise<string | undefined>
+  /** The credentials in hand; none before the first call. */
+  ownCredentials(): readonly SecretValue[]
   close(): Promise<void>
 }
 
@@ -39,6 +42,13 @@ export function openAws(options: {
     backend: createAwsVaultBackend({ db, settings, clients }),
     rules: createAwsReferenceRules(guard),
     findWarning: () => findDeploymentWarning(db, settings),
+    ownCredentials: () => ownCredentialsOf(clients.credentials.held),
     close: () => clients.close()
   }
+}
+
+function ownCredentialsOf(held: AwsCredentials | null): SecretValue[] {
+  if (held === null) return []
+  const { accessKeyId, secretAccessKey, sessionToken } = held
+  return [new SecretValue(accessKeyId), secretAccessKey, ...(sessionToken === null ? [] : [sessionToken])]
 }

@@ -1,0 +1,171 @@
+/** What belongs to the deployment or to a provider account is no company secret, whichever way it comes. */
+import { findInfraSecret, newId } from '@paperclip/contracts'
+import t from 'tap'
+import { testCredential } from './emulator/emulator.js'
+import { createSecret } from './support/fixtures.js'
+import { importScene } from './support/import-scene.js'
+import { masterKey, operator, secretsDatabase, startSecrets } from './support/secrets-app.js'
+
+const database = await secretsDatabase(t)
+const { app, commit, remote, newPlace, secretsOf } = await importScene(t, database)
+
+const deployment = 'deploy/rotation.md#infra-secrets'
+const provider = 'deploy/rotation.md#provider-connected-accounts'
+const cases: readonly (readonly [where: string, names: readonly string[]])[] = [
+  [
+    deployment,
+    [
+      ...['BETTER_AUTH_SECRET', 'better-auth-secret', 'Better Auth Secret', 'betterAuthSecret', 'BETTER.AUTH.SECRET'],
+      ...['DATABASE_URL', 'database-url', 'Database Url', 'databaseUrl', 'DATABASE.URL', 'ＤＡＴＡＢＡＳＥ_ＵＲＬ'],
+      ...['DATABASE_URL_FILE', 'database.migration.url', 'BETTER_AUTH_SECRET_PREVIOUS'],
+      ...['PAPERCLIP_SECRETS_MASTER_KEY', 'PAPERCLIP_AGENT_JWT_SECRET', 'paperclip.audit-key', 'paperclipApiKey'],
+      ...['PORKBUN_API_KEY', 'PORKBUN_SECRET_API_KEY', 'porkbun-api-key', 'Porkbun API key', 'porkbun.secret']
+    ]
+  ],
+  [
+    provider,
+    [
+      ...['AWS_ACCESS_KEY_ID', 'aws-access-key-id', 'AWS access key id', 'aws.access.key.id', 'awsAccessKeyId'],
+      ...['AWS_SECRET_ACCESS_KEY', 'aws_secret_access_key', 'Aws-Secret.Access-Key', 'awsSecretAccessKey'],
+      ...['AWS_SESSION_TOKEN', 'aws-session-token', 'AWS.SESSION.TOKEN']
+    ]
+  ]
+] // biome-ignore format: a list reads better packed
+const all = cases.flatMap(([where, names]) => names.map((name) => [where, name] as const))
+const isKey = (name: string) => /^[A-Za-z0-9_.-]+$/.test(name)
+
+t.test(
+  'every name of the deployment is refused on create, as name and as key, with its own path',
+  async (t) => {
+    const companyId = newId()
+    for (const [where, name] of all) {
+      const bodies = [
+        { name, key: `k-${newId()}` },
+        ...(isKey(name) ? [{ name }] : []),
+        ...(isKey(name) ? [{ name: 'harmless', key: name }] : [])
+      ]
+      for (const body of bodies) {
+        const answer = await app.send(operator(), 'POST', `/companies/${companyId}/secrets`, {
+          ...body,
+          value: 'v-4711-canary'
+        })
+        t.match(answer, { status: 422, body: { code: 'infra_secret' } }, name)
+        t.ok(answer.body.detail.includes(where), `${name}: ${answer.body.detail}`)
+        t.notMatch(answer.text, 'v-4711-canary')
+      }
+    }
+    t.same(await secretsOf(companyId), [])
+  }
+)
+
+t.test('no secret is renamed into one, and none is linked or imported as one', async (t) => {
+  const { companyId, providerConfigId } = await newPlace()
+  const { id } = await createSecret(app, companyId, { name: 'renamed', value: 'v' })
+  const reference = remote('agents/shared')
+  for (const [where, name] of all) {
+    for (const body of [{ name }, ...(isKey(name) ? [{ key: name }] : [])]) {
+      const answer = await app.send(operator(), 'PATCH', `/secrets/${id}`, body)
+      t.match(answer, { status: 422, body: { code: 'infra_secret' } }, name)
+      t.ok(answer.body.detail.includes(where), name)
+    }
+    const link = await app.send(operator(), 'POST', `/companies/${companyId}/secrets`, {
+      ...{
+        name,
+        key: `k-${newId()}`,
+        managedMode: 'external_reference',
+        externalRef: reference,
+        providerConfigId
+      }
+    })
+    t.match(link, { status: 422, body: { code: 'infra_secret' } }, name)
+  }
+  const secrets = all.map(([, name]) => ({ externalRef: reference, name, key: `k-${newId()}` }))
+  const { body } = await commit(companyId, { providerConfigId, secrets })
+  t.match(body, { importedCount: 0, skippedCount: 0, errorCount: all.length })
+  t.same([...new Set(body.results.map(({ reason }: { reason: string }) => reason))], ['infra_secret'])
+  t.same(
+    (await secretsOf(companyId)).map(({ name }: { name: string }) => name),
+    ['renamed']
+  )
+})
+
+t.test(
+  'a name is refused without being repeated: it may be a key that was typed into the wrong field',
+  async (t) => {
+    const name = `paperclip_agent_${'Zx9'.repeat(14)}`
+    const { status, text } = await app.send(operator(), 'POST', `/companies/${newId()}/secrets`, {
+      name,
+      value: 'v'
+    })
+    t.equal(status, 422)
+    t.notMatch(text, 'Zx9Zx9')
+    t.match(text, /PAPERCLIP_\*/)
+  }
+)
+
+t.test('what only resembles such a name is for companies', async (t) => {
+  const names = [
+    'MY_DATABASE_URL',
+    'PAPERCLIPS',
+    'AWS_REGION',
+    'writer AWS access key id',
+    'aws-secret-access-key-of-writer'
+  ]
+  for (const name of [...names, 'Porkbunny', 'Better Auth', 'session token'])
+    t.equal(findInfraSecret(name), undefined, name)
+})
+
+t.test(
+  'no company stores the AWS credentials or the master key that the service itself runs with',
+  async (t) => {
+    const own = {
+      AWS_ACCESS_KEY_ID: 'AKIA0WNDEPL0YMENTKEY',
+      AWS_SECRET_ACCESS_KEY: `own/${'k9+'.repeat(12)}`
+    }
+    const running = await startSecrets(t, database, own)
+    const companyId = newId()
+    const { id } = await createSecret(running, companyId, { name: 'rotated', value: 'v' })
+    const path = `/companies/${companyId}/secrets`
+    const secret = own.AWS_SECRET_ACCESS_KEY
+    const values = [
+      own.AWS_ACCESS_KEY_ID,
+      ` ${secret}\n`,
+      `[default]\naws_access_key_id=x\naws_secret_access_key=${secret}\n`,
+      JSON.stringify({ accessKeyId: 'x', secretAccessKey: secret }),
+      `export AWS_SECRET_ACCESS_KEY='${secret}'`,
+      masterKey,
+      masterKey.replace(/=+$/, '')
+    ]
+    for (const [index, value] of values.entries()) {
+      const answers = [
+        await running.send(operator(), 'POST', path, { name: `harmless ${index}`, value }),
+        await running.send(operator(), 'POST', `/secrets/${id}/rotate`, { value })
+      ]
+      for (const answer of answers) {
+        t.match(answer, { status: 422, body: { code: 'infra_secret' } }, `value ${index}`)
+        t.ok(answer.body.detail.includes(provider))
+        t.notOk(answer.text.includes(value.trim()))
+      }
+    }
+    for (const value of values) t.notOk(running.logs().includes(value.trim()))
+    t.match(await running.send(operator(), 'GET', `/secrets/${id}`), { body: { latestVersion: 1 } })
+  }
+)
+
+t.test(
+  'keys that a chain has loaded count too, and an agent’s own AWS key is a company secret like any',
+  async (t) => {
+    const { companyId, providerConfigId } = await newPlace()
+    const post = (value: string) =>
+      app.send(operator(), 'POST', `/companies/${companyId}/secrets`, { name: newId(), value })
+    await app.send(operator(), 'POST', `/secret-provider-configs/${providerConfigId}/health`)
+    for (const value of [testCredential.accessKeyId, testCredential.secretAccessKey])
+      t.match(await post(value), { status: 422, body: { code: 'infra_secret' } })
+    for (const value of [
+      'AKIAIOSFODNN7AGENT00',
+      'ASIAIOSFODNN7AGENT00',
+      'wJalrXUtnFEMI/K7MDENG/bPxRfiCYAGENTOWNKEY'
+    ])
+      t.equal((await post(value)).status, 201)
+  }
+)
