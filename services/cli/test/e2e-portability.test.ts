@@ -10,6 +10,7 @@ import {
   importCompany,
   listAgents,
   listSecretDeclarations,
+  listSecrets,
   migrateInlineEnvironments,
   putProjectEnvironment,
   resolveRunEnvironment
@@ -165,6 +166,25 @@ t.test(
     const [agent] = created
     t.match(missingSecrets, [{ target: { name: 'a' }, name: 'API_TOKEN' }])
     t.same((await api.ok(getAgentEnvironment, { params: { ...params, agentId: agent?.id ?? '' } })).env, {})
+    // An agent may call its own variables as it likes; its secrets are made by hand, under other names.
+    const own = {
+      DATABASE_URL: { kind: 'secret', required: true },
+      BETTER_AUTH_SECRET: env.API_TOKEN
+    } as const
+    const named = { ...manifest, agents: [{ name: 'b', adapterType: 'process', env: own }] }
+    const made = await api.ok(importCompany, { params, body: { manifest: named } })
+    t.same(
+      made.missingSecrets.map(({ name }) => name),
+      ['DATABASE_URL', 'BETTER_AUTH_SECRET']
+    )
+    t.same(await api.ok(listSecrets, { params }), [], 'and none of the deployment’s names becomes a secret')
+    const refused = await api.send(createSecret, { params, body: { name: 'DATABASE_URL', value: canary } })
+    t.match(refused, { status: 422, code: 'infra_secret' })
+    const reserved = { PAPERCLIP_API_KEY: { kind: 'plain', required: false, value: 'plain-4711' } } as const
+    const taken = { ...manifest, agents: [{ name: 'c', adapterType: 'process', env: reserved }] }
+    const answer = await api.send(importCompany, { params, body: { manifest: taken } })
+    t.notMatch(answer.text, 'plain-4711')
+    t.same(await api.ok(listSecrets, { params }), [])
     for (const wrong of [
       { ...manifest, version: 2 },
       { ...manifest, secrets: [] },

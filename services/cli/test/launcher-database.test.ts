@@ -105,6 +105,19 @@ t.test('roles that exist and whose passwords are not ours are left alone', async
   )
 })
 
+t.test('on a server of its own the launcher gives its roles the passwords that `.env` has now', async (t) => {
+  const url = server.adminUrl('creator')
+  const former = { owner: password(), runtime: password() }
+  const before = await prepare(url, { passwords: former, ownsServer: true })
+  t.equal(before.warning, null)
+  const after = await prepare(url, { ownsServer: true })
+  t.equal(after.warning, null)
+  t.same(await query(after.url, 'select current_user::text'), ['paperclip_gateway'])
+  for (const each of [before.url, before.migrationUrl])
+    await t.rejects(query(each, 'select 1'), { code: '28P01' }, 'the former password is refused')
+  t.same(await prepare(url), after)
+})
+
 t.test('our roles serve a second database, and a schema of another role is not taken over', async (t) => {
   const [second, third] = [await newDatabase('second', 'superuser'), await newDatabase('third', 'superuser')]
   t.equal((await prepare(second)).warning, null)

@@ -19,6 +19,8 @@ export interface PrepareDatabase {
   readonly adminUrl: string
   readonly service: ServiceName
   readonly passwords: { readonly owner: string; readonly runtime: string }
+  /** The server is this instance's alone: its roles are ours, and get these passwords when they have others. */
+  readonly ownsServer?: boolean
 }
 
 /** Older servers lack what the migrations use. */
@@ -38,10 +40,10 @@ const reasons: Readonly<Record<Exclude<Answer, 'own_roles'>, string>> = {
  * Makes the owner role, the runtime role and the schema of a service, if the connecting role may.
  *
  * Otherwise, or when roles of these names exist whose passwords are not ours, the connecting role is used
- * throughout. A role that we did not make is never altered. Throws {@link LaunchError}.
+ * throughout. A role that we did not make is never altered, and on a server that is not ours none is. Throws {@link LaunchError}.
  */
 export async function prepareDatabase(options: PrepareDatabase): Promise<ServiceDatabase> {
-  const { adminUrl, service, passwords } = options
+  const { adminUrl, service, passwords, ownsServer = false } = options
   const answer = await withClient(adminUrl, async (client) => {
     await requireVersion(client)
     return await inTransaction(client, async () => await makeRoles(client, options))
@@ -50,7 +52,9 @@ export async function prepareDatabase(options: PrepareDatabase): Promise<Service
     url: withCredentials(adminUrl, { user: `paperclip_${service}`, password: passwords.runtime }),
     migrationUrl: withCredentials(adminUrl, { user: `paperclip_${service}_owner`, password: passwords.owner })
   }
-  const usable = answer === 'own_roles' && (await mayEnter(own.url)) && (await mayEnter(own.migrationUrl))
+  const mayEnterBoth = async () => (await mayEnter(own.url)) && (await mayEnter(own.migrationUrl))
+  if (answer === 'own_roles' && ownsServer && !(await mayEnterBoth())) await setPasswords(options)
+  const usable = answer === 'own_roles' && (await mayEnterBoth())
   if (usable) return { ...own, warning: null }
   const reason = reasons[answer === 'own_roles' ? 'foreign_roles' : answer]
   return {
@@ -126,6 +130,17 @@ async function createRole(
   { role, password }: { role: string; password: string }
 ): Promise<void> {
   await client.query(`create role ${role} login password '${scramVerifier(password)}'`)
+}
+
+/** For an operator who took the lines of a password out of `.env`: new ones were made there. */
+async function setPasswords({ adminUrl, service, passwords }: PrepareDatabase): Promise<void> {
+  await withClient(adminUrl, async (client) => {
+    for (const [role, password] of [
+      [`paperclip_${service}_owner`, passwords.owner],
+      [`paperclip_${service}`, passwords.runtime]
+    ] as const)
+      await client.query(`alter role ${role} password '${scramVerifier(password)}'`)
+  })
 }
 
 /**

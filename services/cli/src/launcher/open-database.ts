@@ -23,7 +23,7 @@ export async function openDatabases(
   const { external } = settings
   if (external === null) {
     const server = await startSupervised(context, { settings, generated })
-    return await prepareBoth(generated, { gateway: server.adminUrl(embeddedDatabaseName) })
+    return await prepareBoth(generated, { gateway: server.adminUrl(embeddedDatabaseName), ownsServer: true })
   }
   const { gatewayUrl, secretsUrl, migrationUrl } = external
   if (migrationUrl === undefined)
@@ -34,10 +34,14 @@ export async function openDatabases(
 
 async function prepareBoth(
   generated: EnvEntries,
-  urls: { gateway: string; secrets?: string }
+  urls: { gateway: string; secrets?: string; ownsServer?: true }
 ): Promise<Databases> {
-  const secrets = await prepareDatabase(toPrepare('secrets', urls.secrets ?? urls.gateway, generated))
-  const gateway = await prepareDatabase(toPrepare('gateway', urls.gateway, generated))
+  const { ownsServer = false } = urls
+  const secrets = await prepareDatabase({
+    ...toPrepare('secrets', urls.secrets ?? urls.gateway, generated),
+    ownsServer
+  })
+  const gateway = await prepareDatabase({ ...toPrepare('gateway', urls.gateway, generated), ownsServer })
   return { gateway, secrets }
 }
 
