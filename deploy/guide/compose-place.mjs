@@ -33,6 +33,7 @@ export async function openComposePlace({ repository, root, begins }) {
     person: makePerson(),
     adapt: (text) => text,
     begin: () => begin(begins),
+    notice: () => undefined,
     remove: () => undefined
   }
 }

@@ -31,6 +31,7 @@ const hashHexDigits = 16
  * @property {ReturnType<typeof makePerson>} person
  * @property {(text: string) => string} adapt
  * @property {(run: (block: object) => Promise<{ output(): string }>) => Promise<void>} begin
+ * @property {() => void} notice is called after each block, before a guide may remove what `remove` has to know
  * @property {() => void} remove
  */
 
@@ -58,12 +59,20 @@ export async function openInstancePlace({ repository, root, begins, built }) {
   const PAPERCLIP_HOME = join(home, '.paperclip')
   const env = { ...baseEnvironment(home), PAPERCLIP_HOME, PORT, PAPERCLIP_SECRETS_PORT }
   const person = makePerson()
+  const shared = new Set()
+  const notice = () => {
+    for (const path of findSharedData(root)) shared.add(path)
+  }
   return {
     ...{ root, folder, env, person },
     blockMsMax: isFresh ? freshMsMax : builtMsMax,
     adapt: (text) => (isFresh ? text : text.replace(/\bnpm ci\b/g, 'true')),
     begin: (run) => begin({ run, begins, person, origin: `http://localhost:${PORT}` }),
-    remove: () => removeSharedData(root)
+    notice,
+    remove: () => {
+      notice()
+      for (const path of shared) rmSync(path, { recursive: true, force: true })
+    }
   }
 }
 
@@ -83,11 +92,11 @@ async function begin({ run, begins, person, origin }) {
 }
 
 /** As root the embedded database lies in a folder named after that of the instance. */
-function removeSharedData(root) {
-  for (const folder of findInstances(realpathSync(root), homeDepthMax)) {
+function findSharedData(root) {
+  return findInstances(realpathSync(root), homeDepthMax).map((folder) => {
     const name = createHash('sha256').update(folder).digest('hex').slice(0, hashHexDigits)
-    rmSync(join(sharedStateDir, name), { recursive: true, force: true })
-  }
+    return join(sharedStateDir, name)
+  })
 }
 
 function findInstances(folder, depth) {

@@ -17,7 +17,8 @@ export const beginnings = ['nothing', 'instance', 'team']
  * @property {RegExp | null} stays
  * @property {true | number | null} fails the expected status, true for any but 0
  * @property {string | null} on
- * @property {'claim' | 'approve' | null} person
+ * @property {string | null} needs a variable without which the block is left out
+ * @property {'claim' | 'approve' | 'join' | null} person
  * @property {{ path: string, append: boolean } | null} file
  */
 

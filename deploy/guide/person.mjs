@@ -1,4 +1,4 @@
-/** The person at the browser: opens the addresses that commands print, over HTTP as a page would. */
+/** The people at the browser: open the addresses that commands print, over HTTP as a page would. */
 import { randomBytes } from 'node:crypto'
 import { openSession } from '../smoke/http-session.mjs'
 
@@ -6,24 +6,26 @@ const passwordBytes = 18
 
 /**
  * `ca`: the PEM of the authority to trust, asked for when an https address is opened. `addresses` finds each address in
- * an output; `claim` and `approve` do what its page offers, and throw when it is refused. `session` is the session at the
- * origin of an address, signed in.
+ * an output; `claim`, `approve` and `join` do what its page offers, and throw when it is refused. The first two are one
+ * person, who can also `signIn`; whoever joins is another each time.
  *
  * @param {{ ca?: () => string | undefined }} [options]
  */
 export function makePerson({ ca = () => undefined } = {}) {
-  const who = { email: 'operator@example.com', password: randomBytes(passwordBytes).toString('base64url') }
+  const who = { email: 'operator@example.com', password: newPassword() }
+  const caFor = ({ protocol }) => (protocol === 'https:' ? { ca: ca() } : {})
+  let guests = 0
   const addresses = {
     claim: /https?:\/\/[^\s"'|]+\/board-claim\/[\w-]+\?code=[\w-]+/g,
+    join: /https?:\/\/[^\s"'|]+\/invite\/[\w-]+/g,
     approve: /https?:\/\/[^\s"'|]+\/cli-auth\/[\w-]+\?token=[\w-]+/g
   }
   /** @type {Map<string, ReturnType<typeof openSession>>} */
   const sessions = new Map()
 
-  function sessionAt({ origin, protocol }) {
-    const session =
-      sessions.get(origin) ?? openSession({ origin, ...(protocol === 'https:' ? { ca: ca() } : {}) })
-    sessions.set(origin, session)
+  function sessionAt(url) {
+    const session = sessions.get(url.origin) ?? openSession({ origin: url.origin, ...caFor(url) })
+    sessions.set(url.origin, session)
     return session
   }
 
@@ -53,5 +55,20 @@ export function makePerson({ ca = () => undefined } = {}) {
     await session.send('POST', `/api/cli-auth/challenges/${id}/approve`, { body })
   }
 
-  return { addresses, claim, approve, signIn }
+  /** Opens an invite, signs up with it and accepts it. */
+  async function join(address) {
+    const url = new URL(address)
+    const session = openSession({ origin: url.origin, ...caFor(url) })
+    const token = url.pathname.split('/').at(-1)
+    const name = `guest-${++guests}`
+    const account = { name, email: `${name}@example.com`, password: newPassword(), inviteToken: token }
+    await session.send('POST', '/api/auth/sign-up/email', { body: account })
+    await session.send('POST', `/api/invites/${token}/accept`)
+  }
+
+  return { addresses, claim, approve, join, signIn }
+}
+
+function newPassword() {
+  return randomBytes(passwordBytes).toString('base64url')
 }

@@ -20,6 +20,8 @@ const passedOn = [
     'SSL_CERT_DIR'
   ],
   ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
+  // What a reader has, and blocks may need.
+  'YOUR_DATABASE_URL',
   ...['npm_config_registry', 'npm_config_cafile', 'npm_config_userconfig', 'npm_config_globalconfig']
 ]
 /** Not to be written to, and nothing a reader has in a clone. */

@@ -54,6 +54,7 @@ export class Reader {
       await this.#watch(running, () => findMissingLine(expected.text, running.output()) === null)
       judgeOutput(running, expected)
     }
+    place.notice()
     show(mask(running.output()))
   }
 

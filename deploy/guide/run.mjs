@@ -92,6 +92,10 @@ async function runBlocks({ guide, on, place, reader }) {
   const blocks = guide.blocks.filter((block) => block.kind !== 'show')
   for (const [index, block] of blocks.entries()) {
     if (block.on !== null && block.on !== on) continue
+    if (block.needs && !place.env[block.needs]) {
+      say(`-- line ${block.line} is left out: it needs ${block.needs}`)
+      continue
+    }
     if (block.kind === 'write') reader.write(block)
     if (block.kind !== 'run') continue
     const commands = commandsOf(block.text)

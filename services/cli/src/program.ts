@@ -29,6 +29,9 @@ import { addInternalKeyCreate } from './commands/internal-key-create.js'
 import { addInternalKeyList } from './commands/internal-key-list.js'
 import { addInternalKeyRevoke } from './commands/internal-key-revoke.js'
 import { addInternalKeyRotate } from './commands/internal-key-rotate.js'
+import { addInviteCreate } from './commands/invite-create.js'
+import { addInviteList } from './commands/invite-list.js'
+import { addInviteRevoke } from './commands/invite-revoke.js'
 import { addMasterKeyCheck } from './commands/master-key-check.js'
 import { addMasterKeyRetire } from './commands/master-key-retire.js'
 import { addMasterKeyRotate } from './commands/master-key-rotate.js'
@@ -77,6 +80,7 @@ const groups: readonly [name: string, summary: string, commands: readonly AddCom
     'companies of this instance',
     [addCompanyList, addCompanyCreate, addCompanyExport, addCompanyImport]
   ],
+  ['invite', 'bringing people into a company', [addInviteList, addInviteCreate, addInviteRevoke]],
   ['project', 'projects of a company', [addProjectList, addProjectCreate]],
   [
     'agent',

@@ -161,6 +161,30 @@ t.test('users are named by id or address; a deletion asks, and says what is in i
   t.same(gateway.violations, [])
 })
 
+t.test('people come by invite: its address is shown once, and it is taken back by its id', async (t) => {
+  const open = { id: sampleId(9, 1), role: 'viewer' as const, expiresAt: time, createdAt: time }
+  const url = 'http://localhost:3100/invite/canary-of-an-invite'
+  const gateway = await fakeGateway(t, {
+    ...companies,
+    createInvite: () => ({ status: 201, body: { ...open, token: 'canary-of-an-invite', url } }),
+    listInvites: () => ({ body: [open] }),
+    revokeInvite: () => ({ body: { ok: true } })
+  })
+  const invite = (...args: string[]) => runCli(['invite', ...args], { origin: gateway.origin })
+  const made = await invite('create', 'viewer', '--hours', '24')
+  t.match(made, { code: 0, stdout: new RegExp(`address +${url}`), stderr: /this once/ })
+  t.same(gateway.last('createInvite')?.body, { role: 'viewer', expiresInHours: 24 })
+  t.match(await invite('create', 'king'), { code: 2, stderr: /Allowed choices are/ })
+  t.match(await invite('create', 'viewer', '--hours', '721'), { code: 2, stderr: /from 1 to 720/ })
+  t.same(JSON.parse((await invite('list', '--json')).stdout), [open])
+  const misused = await invite('revoke', url)
+  t.match(misused, { code: 2, stderr: /invite list/ })
+  t.notMatch(misused.stderr, /canary/)
+  t.match(await invite('revoke', open.id), { code: 0, stdout: '', stderr: /is revoked/ })
+  t.same(gateway.last('revokeInvite')?.params, { companyId, inviteId: open.id })
+  t.same(gateway.violations, [])
+})
+
 t.test(
   'a shell completes commands, flags and what a flag may be, from the commands themselves',
   async (t) => {

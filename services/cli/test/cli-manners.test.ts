@@ -218,6 +218,7 @@ t.test('help has an example for every command, on stdout, exit 0; a bare group i
   const commands = [
     'onboard,run,configure,doctor,completion',
     'audit list,audit export,user list,user delete,user promote,user demote,user end-sessions',
+    'invite list,invite create,invite revoke',
     'company list,company create,project list,project create,activity list,env get,env set',
     'agent list,agent create,agent run,agent keys,agent create-key,agent revoke-key',
     'secrets list,secrets create,secrets rotate,secrets delete,secrets versions,secrets usage,secrets access-events,secrets doctor'
