@@ -2,7 +2,7 @@
 
 const secrets = [
   // Addresses that make whoever opens them somebody, tokens, passwords. What is captured stays.
-  /((?:board-claim|cli-auth|invite)\/)[^\s"'|]+/g,
+  /((?:board-claim|cli-auth|invites)\/)[^\s"'|]+/g,
   /\b(paperclip_(?:board|agent)_)[\w-]+/g,
   /\b(eyJ)[\w-]+\.[\w-]+\.[\w-]+/g,
   /(postgres(?:ql)?:\/\/[^\s:@/]+:)[^\s@]+/g

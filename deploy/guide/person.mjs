@@ -17,7 +17,7 @@ export function makePerson({ ca = () => undefined } = {}) {
   let guests = 0
   const addresses = {
     claim: /https?:\/\/[^\s"'|]+\/board-claim\/[\w-]+\?code=[\w-]+/g,
-    join: /https?:\/\/[^\s"'|]+\/invite\/[\w-]+/g,
+    join: /https?:\/\/[^\s"'|]+\/invites\/[\w-]+/g,
     approve: /https?:\/\/[^\s"'|]+\/cli-auth\/[\w-]+\?token=[\w-]+/g
   }
   /** @type {Map<string, ReturnType<typeof openSession>>} */

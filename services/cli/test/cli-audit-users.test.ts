@@ -163,7 +163,7 @@ t.test('users are named by id or address; a deletion asks, and says what is in i
 
 t.test('people come by invite: its address is shown once, and it is taken back by its id', async (t) => {
   const open = { id: sampleId(9, 1), role: 'viewer' as const, expiresAt: time, createdAt: time }
-  const url = 'http://localhost:3100/invite/canary-of-an-invite'
+  const url = 'http://localhost:3100/invites/canary-of-an-invite'
   const gateway = await fakeGateway(t, {
     ...companies,
     createInvite: () => ({ status: 201, body: { ...open, token: 'canary-of-an-invite', url } }),
