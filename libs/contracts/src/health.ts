@@ -48,6 +48,9 @@ export const getHealth = defineRoute({
 /** How a health warning about strict mode begins, for whoever checks strict mode itself and would say it twice. */
 export const strictModeWarningStart = 'Strict mode is off'
 
+/** The same of the warning that the database would let the secrets service change the record. */
+export const triggersAloneWarningStart = 'The database role of the secrets service may change audit rows'
+
 /** What the secrets service tells the gateway about itself, for a board caller's health. */
 export const SecretsHealth = Type.Object(
   {

@@ -60,8 +60,10 @@ t.test('doctor checks in order, names what is down, and shows no secret', async 
   const { code, stdout, stderr } = await runCli(['doctor', '--json'], { env })
   t.equal(code, 1)
   const { checks } = JSON.parse(stdout) as { checks: { id: string; status: string }[] }
-  const order = ['config', 'deployment_mode', 'auth', 'deployment_secrets', 'database', 'secrets_service']
-  order.push('private_hop', 'secret_provider', 'strict_mode', 'storage', 'gateway', 'ports', 'versions')
+  const order = ['config', 'deployment_mode', 'public_url', 'proxy', 'company_deletion', 'auth']
+  order.push('deployment_secrets', 'master_key', 'database', 'database_hosting', 'database_access')
+  order.push('database_tls', 'database_roles', 'secrets_service', 'private_hop', 'secret_provider', 'aws')
+  order.push('strict_mode', 'storage', 'gateway', 'admins', 'ports', 'versions')
   t.same(
     checks.map((check) => check.id),
     order

@@ -1,7 +1,7 @@
 import { createSecretKey } from 'node:crypto'
 import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { newId } from '@paperclip/contracts'
+import { newId, triggersAloneWarningStart } from '@paperclip/contracts'
 import { type Database, expectSameClock, expectSchemaVersion, watchClock } from '@paperclip/db'
 import { type CursorCodec, createCursorCodec, type Logger } from '@paperclip/server'
 import {
@@ -67,8 +67,7 @@ export interface Deps extends Services {
 
 const migrations = fileURLToPath(new URL('../../migrations', import.meta.url))
 
-const triggersAloneWarning =
-  'The database role of the secrets service may change audit rows: that they are append-only rests on triggers alone.'
+const triggersAloneWarning = `${triggersAloneWarningStart}: that they are append-only rests on triggers alone.`
 
 /** 30 s of metadata reads at several thousand a second. */
 const noncesMax = 300_000

@@ -1,9 +1,11 @@
+import { isIP, isIPv4 } from 'node:net'
 import { providerIds } from '@paperclip/contracts'
 
 /** Says what a text must be, as a sentence goes on after the name of a setting; null when it is that. */
 export type SettingRule = (text: string) => string | null
 
 const portMax = 65_535
+const hopsMax = 32
 /** HMAC-SHA256 keys shorter than their output are weaker than it (RFC 7518 section 3.2). */
 const secretBytesMin = 32
 /** 32 random bytes in any usual spelling have more. */
@@ -36,12 +38,12 @@ export const isOriginList = rule(
   'must be origins like https://host:port, separated by commas'
 )
 
-/** `true` would trust whatever a caller says of itself. */
+/** As the gateway reads it; `true` would trust whatever a caller says of itself. */
 export const isProxyTrust = rule(
   (text) =>
-    (/^\d{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= 32) ||
-    listOf(text).every((entry) => /^[0-9a-fA-F.:]*[.:][0-9a-fA-F.:]*(?:\/\d{1,3})?$/.test(entry)),
-  'must be a number of hops (1 to 32) or a list of addresses and networks like 10.0.0.0/8'
+    (/^[1-9]\d?$/.test(text) && Number(text) <= hopsMax) ||
+    text.split(',').every((part) => isNetwork(part.trim())),
+  `must be a number of hops (1 to ${hopsMax}) or a list of addresses and networks like 10.0.0.0/8`
 )
 
 export const isPostgresUrl = rule(
@@ -92,4 +94,14 @@ function listOf(text: string): string[] {
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '')
+}
+
+/** Networks that have a name. */
+const networkNames = ['loopback', 'linklocal', 'uniquelocal']
+
+function isNetwork(text: string): boolean {
+  if (networkNames.includes(text)) return true
+  const [address = '', bits, ...rest] = text.split('/')
+  if (isIP(address) === 0 || rest.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (isIPv4(address) ? 32 : 128))
 }

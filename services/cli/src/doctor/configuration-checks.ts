@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs'
 import { unknownVariables } from '@paperclip/contracts'
 import { readConfig } from '@paperclip/instance'
 import type { CliIo } from '../cli-io.js'
-import { findInstance } from '../launcher/launch-settings.js'
+import { findInstance, present } from '../launcher/launch-settings.js'
+import { isDescribedByEnvironment } from './deployment-source.js'
 import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
-import { type DoctorContext, deploymentSecret } from './doctor-context.js'
+import { type DoctorContext, deploymentSecret, isGiven, isShared } from './doctor-context.js'
 
 /** 256 bits, as hex or base64 at least this many characters. */
 const secretBytesMin = 32
@@ -16,10 +17,17 @@ export async function checkConfig(io: CliIo): Promise<CheckResult> {
   const { pass, warn, fail } = resultsOf('config')
   try {
     const paths = findInstance(io.env)
-    if (!existsSync(paths.config)) return fail(`there is no ${paths.config}`, 'run `paperclipai onboard`')
-    await readConfig(paths)
+    const isByEnvironment = isDescribedByEnvironment(io.env)
+    if (!isByEnvironment) {
+      if (!existsSync(paths.config)) return fail(`there is no ${paths.config}`, 'run `paperclipai onboard`')
+      await readConfig(paths)
+    }
+    const twice = Object.keys(io.env).find((name) => isSetTwice(io, name))
+    if (twice !== undefined)
+      return fail(`${twice} and ${twice}_FILE are both set: no service starts so`, 'keep one of the two')
     const [unknown] = unknownVariables(io.env)
-    if (unknown === undefined) return pass(`${paths.config} is valid`)
+    if (unknown === undefined)
+      return pass(isByEnvironment ? 'the environment describes it' : `${paths.config} is valid`)
     const { name, nearest } = unknown
     return warn(
       `nothing reads the variable ${name}`,
@@ -33,22 +41,34 @@ export async function checkConfig(io: CliIo): Promise<CheckResult> {
   }
 }
 
+const secretVariable =
+  /^(?:DATABASE_(?:MIGRATION_)?URL|REDIS_URL|BETTER_AUTH_SECRET|PAPERCLIP_AGENT_JWT_SECRET(?:_PREVIOUS)?)$/
+
+function isSetTwice({ env }: CliIo, name: string): boolean {
+  return secretVariable.test(name) && [name, `${name}_FILE`].every((each) => present(env[each]) !== undefined)
+}
+
 /** Run tokens can be made, and in `authenticated` mode sessions. */
 export async function checkAuthReadiness(context: DoctorContext): Promise<CheckResult> {
-  const { pass, fail } = resultsOf('auth')
-  const isShared = context.settings.deploymentMode === 'authenticated'
+  const { pass, warn, fail } = resultsOf('auth')
+  const shared = isShared(context)
   const faults: string[] = []
   const steps = new Set<string>()
-  for (const name of ['PAPERCLIP_AGENT_JWT_SECRET', ...(isShared ? ['BETTER_AUTH_SECRET'] : [])]) {
+  const names = ['PAPERCLIP_AGENT_JWT_SECRET', ...(shared ? ['BETTER_AUTH_SECRET'] : [])]
+  const unknown = context.isByEnvironment ? names.filter((name) => !isGiven(context, name)) : []
+  for (const name of names.filter((each) => !unknown.includes(each))) {
     const secret = await deploymentSecret(context, name)
     if (secret === undefined) {
-      faults.push(`${name} is set nowhere`)
-      steps.add('run `paperclipai doctor --repair`, or set it')
+      const isNamed = isGiven(context, name)
+      faults.push(isNamed ? `the file of ${name}_FILE is empty or cannot be read` : `${name} is set nowhere`)
+      steps.add(isNamed ? 'correct its path or its mode' : 'run `paperclipai doctor --repair`, or set it')
     } else if (Buffer.byteLength(secret) < secretBytesMin || new Set(secret).size < distinctCharsMin) {
       faults.push(`${name} is not ${secretBytesMin} random bytes`)
       steps.add('make one with `openssl rand -base64 32`')
     }
   }
   if (faults.length > 0) return fail(faults.join('; '), [...steps].join('; '))
-  return pass(isShared ? 'sessions and run tokens can be made' : 'run tokens can be made')
+  if (unknown.length > 0)
+    return warn(`not looked at: ${unknown.join(', ')}`, 'give doctor the environment of the gateway')
+  return pass(shared ? 'sessions and run tokens can be made' : 'run tokens can be made')
 }

@@ -4,6 +4,7 @@ import { isAlive } from '../api-address.js'
 import type { CliIo } from '../cli-io.js'
 import { type LaunchSettings, present, readLaunchSettings } from '../launcher/launch-settings.js'
 import { serviceUrl } from '../launcher/service-environment.js'
+import { isDescribedByEnvironment } from './deployment-source.js'
 
 /** What all checks look at: settings, generated variables, and what runs. */
 export interface DoctorContext {
@@ -14,6 +15,8 @@ export interface DoctorContext {
   readonly runtime: Runtime | null
   readonly gatewayUrl: string
   readonly secretsUrl: string
+  /** No instance of files: what is not in the environment is not known here, and may be in order. */
+  readonly isByEnvironment: boolean
 }
 
 /** Reads it. Throws the error of whatever cannot be read. */
@@ -27,8 +30,19 @@ export async function readDoctorContext(io: CliIo): Promise<DoctorContext> {
     ...{ io, settings, generated, runtime },
     gatewayUrl: present(io.env.PAPERCLIP_API_URL) ?? runtime?.gateway.url ?? serviceUrl('gateway', settings),
     secretsUrl:
-      present(io.env.PAPERCLIP_SECRETS_URL) ?? runtime?.secrets.url ?? serviceUrl('secrets', settings)
+      present(io.env.PAPERCLIP_SECRETS_URL) ?? runtime?.secrets.url ?? serviceUrl('secrets', settings),
+    isByEnvironment: isDescribedByEnvironment(io.env)
   }
+}
+
+/** True where people sign in: there, one of them is not the operator. */
+export function isShared({ settings }: Pick<DoctorContext, 'settings'>): boolean {
+  return settings.deploymentMode === 'authenticated'
+}
+
+/** True where strangers can reach the gateway. */
+export function isPublic({ io }: Pick<DoctorContext, 'io'>): boolean {
+  return present(io.env.PAPERCLIP_DEPLOYMENT_EXPOSURE) === 'public'
 }
 
 /** A secret of the deployment: the variable, the file it names, or the line in `.env`; undefined when absent. */
@@ -41,4 +55,14 @@ export async function deploymentSecret(
   const path = present(io.env[`${name}_FILE`])
   if (path === undefined) return present(generated[name])
   return present(await readFile(path, 'utf8').catch(() => undefined))
+}
+
+/** True when a variable says what a secret is, or where it lies. */
+export function isGiven({ io }: Pick<DoctorContext, 'io'>, name: string): boolean {
+  return [name, `${name}_FILE`].some((each) => present(io.env[each]) !== undefined)
+}
+
+/** What to do when something does not answer. */
+export function startStep({ isByEnvironment }: Pick<DoctorContext, 'isByEnvironment'>): string {
+  return isByEnvironment ? 'start it, or correct its address' : 'start the instance with `paperclipai run`'
 }

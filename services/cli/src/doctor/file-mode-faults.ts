@@ -1,8 +1,9 @@
 import { constants } from 'node:fs'
-import { access, stat } from 'node:fs/promises'
+import { access, readFile, stat } from 'node:fs/promises'
 import { findMasterKeyFiles } from '@paperclip/instance'
 import { present } from '../launcher/launch-settings.js'
 import type { DoctorContext } from './doctor-context.js'
+import { findReadOnlyMounts, liesOn } from './read-only-mounts.js'
 
 const othersBits = 0o077
 /** Variables that name a file with a secret in it. */
@@ -13,9 +14,29 @@ const fileVariables = [
     'PAPERCLIP_AUDIT_KEY_FILE'
   ],
   ...['PAPERCLIP_INTERNAL_KEYS_FILE', 'PAPERCLIP_GATEWAY_KEY_FILE', 'PAPERCLIP_INTERNAL_TLS_KEY_FILE'],
-  ...['BETTER_AUTH_SECRET_FILE', 'DATABASE_URL_FILE'],
-  ...['PAPERCLIP_AGENT_JWT_SECRET_FILE', 'PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS_FILE']
+  ...[
+    'BETTER_AUTH_SECRET_FILE',
+    'PAPERCLIP_AGENT_JWT_SECRET_FILE',
+    'PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS_FILE'
+  ],
+  ...['DATABASE_URL_FILE', 'PAPERCLIP_SECRETS_DATABASE_URL_FILE', 'DATABASE_MIGRATION_URL_FILE'],
+  'REDIS_URL_FILE'
 ]
+
+/** Others that read these say so themselves: the database, and the check of run tokens and sessions. */
+const toldElsewhere =
+  /^(?:DATABASE|PAPERCLIP_SECRETS_DATABASE|BETTER|PAPERCLIP_AGENT|PAPERCLIP_GATEWAY|PAPERCLIP_INTERNAL_TLS)/
+
+/** Lists the variables that name a file of a secret which is empty or cannot be read. */
+export async function findUnreadableFiles({ io }: Pick<DoctorContext, 'io'>): Promise<string[]> {
+  const found: string[] = []
+  for (const name of fileVariables.filter((each) => !toldElsewhere.test(each))) {
+    const path = present(io.env[name])
+    const text = path === undefined ? 'unset' : await readFile(path, 'utf8').catch(() => '')
+    if (present(text) === undefined) found.push(name)
+  }
+  return found
+}
 
 /** Lists the files and folders with secrets in them that others may open: those of the instance, and those named. */
 export async function findOpenFiles({
@@ -31,17 +52,18 @@ export async function findOpenFiles({
 }
 
 async function openOf(paths: readonly string[]): Promise<string[]> {
+  const readOnly = await findReadOnlyMounts()
   const open: string[] = []
   for (const path of paths) {
     const found = await stat(path).catch(() => undefined)
-    if (found !== undefined && (found.mode & othersBits) !== 0 && !(await isReadOnlyMount(path)))
-      open.push(path)
+    if (found === undefined || (found.mode & othersBits) === 0) continue
+    // What a container is given to read was put there for it alone: its mode is the operator's to choose.
+    if (!liesOn(readOnly, path) && !(await isReadOnly(path))) open.push(path)
   }
   return open
 }
 
-/** What a container is given to read was put there for it alone: its mode is the operator's to choose. */
-async function isReadOnlyMount(path: string): Promise<boolean> {
+async function isReadOnly(path: string): Promise<boolean> {
   return await access(path, constants.W_OK).then(
     () => false,
     (error: NodeJS.ErrnoException) => error.code === 'EROFS'

@@ -1,5 +1,6 @@
 import { loadTlsIdentity, type TlsSource, tlsAddressFault } from '@paperclip/client'
 import { present } from '../launcher/launch-settings.js'
+import { isLoopbackHost } from './deployment-mode-check.js'
 import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
 import type { DoctorContext } from './doctor-context.js'
 
@@ -7,7 +8,6 @@ const dayMs = 24 * 3_600_000
 /** Time to renew a certificate at leisure. */
 const renewDays = 14
 
-const loopbackHost = /^(?:localhost|127(?:\.\d{1,3}){3}|::1|\[::1\])$/
 const useTls =
   'give both services PAPERCLIP_INTERNAL_TLS_CERT_FILE, _KEY_FILE and _CA_FILE, and https in PAPERCLIP_SECRETS_URL; see deploy/README.md'
 
@@ -46,7 +46,7 @@ export function checkPrivateHop(context: DoctorContext): CheckResult {
     return fail(describeFailure(error), 'correct the file, or its variable')
   }
   // A service that listens everywhere is asked over loopback by us, and over the network by others.
-  if (loopbackHost.test(new URL(secretsUrl).hostname) && loopbackHost.test(settings.secrets.host))
+  if (isLoopbackHost(new URL(secretsUrl).hostname) && isLoopbackHost(settings.secrets.host))
     return pass('loopback')
   return present(io.env.PAPERCLIP_INTERNAL_PLAINTEXT) === 'private-network'
     ? warn('plain http on a private network: whoever listens there can read what is resolved', useTls)

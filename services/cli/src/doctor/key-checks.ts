@@ -3,44 +3,68 @@ import { createSignerKey } from '@paperclip/client'
 import { findMasterKeyFiles, readInternalKeys } from '@paperclip/instance'
 import { present } from '../launcher/launch-settings.js'
 import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
-import { type DoctorContext, deploymentSecret } from './doctor-context.js'
-import { findOpenFiles } from './file-mode-faults.js'
+import { type DoctorContext, deploymentSecret, isGiven } from './doctor-context.js'
+import { findOpenFiles, findUnreadableFiles } from './file-mode-faults.js'
 import { decodeKey } from './key-text.js'
 import { faultOfMissingMasterKey, faultOfWrongMasterKey, type KeyFault } from './master-key-faults.js'
 
 const restoreOrRepair = 'restore it from a backup, or run `paperclipai doctor --repair`'
+const masterKeyName = 'PAPERCLIP_SECRETS_MASTER_KEY'
+const auditKeyName = 'PAPERCLIP_AUDIT_KEY'
 
 /** Every secret of the deployment exists, is strong, is no other's, fits what is stored, and is for its owner alone. */
 export async function checkDeploymentSecrets(context: DoctorContext): Promise<CheckResult> {
-  const { pass, fail } = resultsOf('deployment_secrets')
+  const { pass, warn, fail } = resultsOf('deployment_secrets')
   const { paths } = context.settings
-  const masterKey = await readKey(
-    context,
-    'PAPERCLIP_SECRETS_MASTER_KEY',
-    findMasterKeyFiles(paths)[0] ?? paths.masterKey
-  )
-  const auditKey = await readKey(context, 'PAPERCLIP_AUDIT_KEY', paths.auditKey)
+  const masterKey = await readKey(context, masterKeyName, findMasterKeyFiles(paths)[0])
+  const auditKey = await readKey(context, auditKeyName, paths.auditKey)
+  const previousKey = await previousMasterKey(context)
+  const unknown = context.isByEnvironment ? keyNames.filter((name) => !isGiven(context, name)) : []
+  const isKnown = (name: string) => !unknown.includes(name)
   const faults = [
-    ...(await masterKeyFaults(context, masterKey)),
-    ...auditKeyFaults(auditKey, paths.auditKey),
-    ...signerFaults(context),
-    ...(await repeatedSecrets(context, { masterKey, auditKey })),
+    ...(await unreadableFaults(context)),
+    ...(isKnown(masterKeyName) ? await masterKeyFaults(context, { masterKey, previousKey }) : []),
+    ...(isKnown(auditKeyName) ? auditKeyFaults(context, auditKey) : []),
+    ...(isKnown('PAPERCLIP_GATEWAY_KEY') ? signerFaults(context) : []),
+    ...(await repeatedSecrets(context, { masterKey, previousKey, auditKey })),
     ...(await modeFaults(context))
   ]
-  if (faults.length === 0) return pass('all there, strong, distinct, and for their owner alone')
   const repairs = new Set(faults.map(({ repair }) => repair))
-  return fail(faults.map(({ message }) => message).join('; '), [...repairs].join('; '))
+  if (faults.length > 0) return fail(faults.map(({ message }) => message).join('; '), [...repairs].join('; '))
+  return unknown.length === 0
+    ? pass('all there, strong, distinct, and for their owner alone')
+    : warn(`not looked at: ${unknown.join(', ')}`, 'give doctor the environment of both services')
 }
 
-async function masterKeyFaults(context: DoctorContext, text: string | undefined): Promise<KeyFault[]> {
-  if (text === undefined) return [await faultOfMissingMasterKey(context)]
-  if (decodeKey(text) === null) return [weak('master key')]
-  const wrong = await faultOfWrongMasterKey(context, text)
+const keyNames = [masterKeyName, auditKeyName, 'PAPERCLIP_GATEWAY_KEY', 'PAPERCLIP_INTERNAL_KEYS']
+
+/** A file that is named and cannot be read says nothing about the secret that it should hold. */
+async function unreadableFaults(context: DoctorContext): Promise<KeyFault[]> {
+  const names = await findUnreadableFiles(context)
+  return names.map((name) => ({
+    message: `the file of ${name} is empty or cannot be read`,
+    repair: 'correct its path or its mode'
+  }))
+}
+
+async function masterKeyFaults(
+  context: DoctorContext,
+  { masterKey, previousKey }: { masterKey: string | undefined; previousKey: string | undefined }
+): Promise<KeyFault[]> {
+  if (masterKey === undefined)
+    return isGiven(context, masterKeyName) ? [] : [await faultOfMissingMasterKey(context)]
+  if (decodeKey(masterKey) === null) return [weak('master key')]
+  if (previousKey !== undefined && decodeKey(previousKey) === null) return [weak('previous master key')]
+  const wrong = await faultOfWrongMasterKey(context, { masterKey, previousKey })
   return wrong === undefined ? [] : [wrong]
 }
 
-function auditKeyFaults(text: string | undefined, path: string): KeyFault[] {
-  if (text === undefined) return [{ message: `there is no ${path}`, repair: restoreOrRepair }]
+function auditKeyFaults(context: DoctorContext, text: string | undefined): KeyFault[] {
+  const { auditKey } = context.settings.paths
+  if (text === undefined)
+    return isGiven(context, auditKeyName)
+      ? []
+      : [{ message: `there is no ${auditKey}`, repair: restoreOrRepair }]
   return decodeKey(text) === null ? [weak('audit key')] : []
 }
 
@@ -64,10 +88,11 @@ function signerFaults({ io, settings }: DoctorContext): KeyFault[] {
 /** Two uses of one secret: who learns it by the weaker one has the other. Different spellings of one key are equal. */
 async function repeatedSecrets(
   context: DoctorContext,
-  keys: { masterKey: string | undefined; auditKey: string | undefined }
+  keys: Record<'masterKey' | 'previousKey' | 'auditKey', string | undefined>
 ): Promise<KeyFault[]> {
   const named: [name: string, text: string | undefined][] = [
     ['the master key', keys.masterKey],
+    ['the previous master key', keys.previousKey],
     ['the audit key', keys.auditKey]
   ]
   for (const name of [
@@ -107,7 +132,18 @@ async function modeFaults(context: DoctorContext): Promise<KeyFault[]> {
   return faults
 }
 
-async function readKey(context: DoctorContext, name: string, path: string): Promise<string | undefined> {
-  const given = await deploymentSecret(context, name)
-  return given ?? present(await readFile(path, 'utf8').catch(() => undefined))
+/** What is given goes before the file of the instance, also when the file that it names cannot be read. */
+async function readKey(
+  context: DoctorContext,
+  name: string,
+  path: string | undefined
+): Promise<string | undefined> {
+  if (isGiven(context, name)) return await deploymentSecret(context, name)
+  return path === undefined ? undefined : present(await readFile(path, 'utf8').catch(() => undefined))
+}
+
+/** As the launcher hands it on: the key file before the newest, unless the operator brings keys. */
+async function previousMasterKey(context: DoctorContext): Promise<string | undefined> {
+  const former = isGiven(context, masterKeyName) ? undefined : findMasterKeyFiles(context.settings.paths)[1]
+  return await readKey(context, 'PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS', former)
 }

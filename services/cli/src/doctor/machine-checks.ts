@@ -10,8 +10,13 @@ import type { DoctorContext } from './doctor-context.js'
 const nodeVersionMin = [20, 19] as const
 
 /** The ports are ours: held by this instance, or free for it. */
-export async function checkPorts({ settings, runtime }: DoctorContext): Promise<CheckResult> {
+export async function checkPorts({
+  settings,
+  runtime,
+  isByEnvironment
+}: DoctorContext): Promise<CheckResult> {
   const { pass, fail } = resultsOf('ports')
+  if (isByEnvironment) return pass('not looked at: the services have theirs elsewhere')
   const { gateway, secrets } = settings
   if (runtime !== null)
     return pass(`in use by this instance: ${runtime.gateway.port}, ${runtime.secrets.port}`)
@@ -30,11 +35,12 @@ const freeBytesMin = 100 * 1024 ** 2
 const freeBytesEnough = 1024 ** 3
 
 /** Where the files of the instance lie can be written, and has room: keys, logs, and the embedded database. */
-export async function checkStorage({ io, settings }: DoctorContext): Promise<CheckResult> {
+export async function checkStorage({ io, settings, isByEnvironment }: DoctorContext): Promise<CheckResult> {
   const { pass, warn, fail } = resultsOf('storage')
   const provider = present(io.env.PAPERCLIP_STORAGE_PROVIDER) ?? 'local_disk'
   if (provider !== 'local_disk' && provider !== 's3')
     return fail('PAPERCLIP_STORAGE_PROVIDER is neither local_disk nor s3', 'set one of the two, or unset it')
+  if (isByEnvironment) return pass(`${provider}; nothing is kept outside the database`)
   const { instanceDir } = settings.paths
   try {
     await access(instanceDir, constants.W_OK)

@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises'
-import { findMasterKeyFiles } from '@paperclip/instance'
 import { askMasterKeyNeed, askSecretsDatabase } from '../launcher/prepare-instance.js'
 import { describeFailure } from './doctor-check.js'
-import { type DoctorContext, deploymentSecret } from './doctor-context.js'
+import type { DoctorContext } from './doctor-context.js'
 import { decodeKey } from './key-text.js'
 import { listWrappingKeys, masterKeyId } from './wrapping-keys.js'
 
@@ -11,8 +9,6 @@ export interface KeyFault {
   readonly message: string
   readonly repair: string
 }
-
-const previousName = 'PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS'
 
 /** Says what it means that there is no master key. The embedded server is started for the question if need be. */
 export async function faultOfMissingMasterKey({ settings }: DoctorContext): Promise<KeyFault> {
@@ -45,10 +41,10 @@ export async function faultOfMissingMasterKey({ settings }: DoctorContext): Prom
  */
 export async function faultOfWrongMasterKey(
   context: DoctorContext,
-  masterKey: string
+  { masterKey, previousKey }: { masterKey: string; previousKey: string | undefined }
 ): Promise<KeyFault | undefined> {
   const wrapping = await askSecretsDatabase(context.settings, listWrappingKeys, []).catch(() => [])
-  const texts = [masterKey, await previousKey(context)]
+  const texts = [masterKey, previousKey]
   const keys = texts.flatMap((text) => (text === undefined ? [] : (decodeKey(text.trim()) ?? [])))
   for (const needed of wrapping) {
     const ids = await Promise.all(keys.map(async (key) => await masterKeyId(key, needed)))
@@ -59,11 +55,4 @@ export async function faultOfWrongMasterKey(
     }
   }
   return undefined
-}
-
-/** As the launcher hands it on: the key file before the newest, unless the operator names another. */
-async function previousKey(context: DoctorContext): Promise<string | undefined> {
-  const former = findMasterKeyFiles(context.settings.paths)[1]
-  const given = await deploymentSecret(context, previousName)
-  return given ?? (former === undefined ? undefined : await readFile(former, 'utf8').catch(() => undefined))
 }

@@ -1,13 +1,25 @@
 import { type CliIo, envText, note } from '../cli-io.js'
 import { prepareInstance } from '../launcher/prepare-instance.js'
 import { checkAuthReadiness, checkConfig } from './configuration-checks.js'
+import { checkAdmins, checkAws, checkMasterKeyCustody } from './custody-checks.js'
+import {
+  checkDatabase,
+  checkDatabaseAccess,
+  checkDatabaseHosting,
+  checkDatabaseTls
+} from './database-checks.js'
+import { readDatabaseFacts } from './database-facts.js'
+import { checkDatabaseRoles } from './database-roles-check.js'
 import { checkDeploymentMode } from './deployment-mode-check.js'
+import { isDescribedByEnvironment } from './deployment-source.js'
 import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
 import { type DoctorContext, readDoctorContext } from './doctor-context.js'
+import { checkCompanyDeletion, checkProxy, checkPublicUrl } from './exposure-checks.js'
 import { checkPrivateHop } from './hop-check.js'
 import { checkDeploymentSecrets } from './key-checks.js'
 import { checkPorts, checkStorage, checkVersions } from './machine-checks.js'
-import { askGateway, askSecretsService, checkDatabase, checkProvider } from './service-checks.js'
+import { askGateway, askSecretsService, checkProvider } from './service-checks.js'
+import { findServiceUrl } from './service-databases.js'
 import { checkStrictMode } from './strict-mode-check.js'
 
 /**
@@ -15,6 +27,14 @@ import { checkStrictMode } from './strict-mode-check.js'
  * result, not thrown: it comes before the checks, and the command fails by it.
  */
 export async function repairInstance(io: CliIo): Promise<CheckResult[]> {
+  const { fail } = resultsOf('repair')
+  if (isDescribedByEnvironment(io.env))
+    return [
+      fail(
+        'nothing was repaired: the keys of this deployment were made elsewhere',
+        'make what is missing where they lie: with compose, `sh deploy/compose-secrets.sh`'
+      )
+    ]
   try {
     const { paths, created, variablesAdded, tightened, loose } = await prepareInstance(io.env)
     for (const path of created) note(io, `created ${path}`)
@@ -24,7 +44,7 @@ export async function repairInstance(io: CliIo): Promise<CheckResult[]> {
     return []
   } catch (error) {
     const message = `nothing was repaired: ${describeFailure(error)}`
-    return [resultsOf('repair').fail(message, 'mend what the checks below name, then repair again')]
+    return [fail(message, 'mend what the checks below name, then repair again')]
   }
 }
 
@@ -38,21 +58,35 @@ export async function runChecks(io: CliIo): Promise<CheckResult[]> {
   } catch (error) {
     return [resultsOf('config').fail(describeFailure(error), 'correct the variable')]
   }
-  const database = await checkDatabase(context)
+  const facts = await readDatabaseFacts({
+    gateway: await findServiceUrl(context, 'gateway'),
+    secrets: await findServiceUrl(context, 'secrets')
+  })
   const secrets = await askSecretsService(context)
-  const gateway = await askGateway(context, envText(io, 'PAPERCLIP_API_KEY') ?? null)
+  const token = envText(io, 'PAPERCLIP_API_KEY') ?? null
+  const gateway = await askGateway(context, { token, told: secrets.health?.warnings ?? [] })
   return [
     config,
     checkDeploymentMode(context),
+    checkPublicUrl(context),
+    checkProxy(context),
+    checkCompanyDeletion(context),
     await checkAuthReadiness(context),
     await checkDeploymentSecrets(context),
-    database,
+    checkMasterKeyCustody(context, facts),
+    await checkDatabase(context),
+    checkDatabaseHosting(context),
+    await checkDatabaseAccess(context, facts),
+    checkDatabaseTls(context, facts),
+    checkDatabaseRoles(context, { facts, health: secrets.health }),
     secrets.result,
     checkPrivateHop(context),
     checkProvider(secrets.health),
+    checkAws(context, facts),
     checkStrictMode(context, secrets.health),
     await checkStorage(context),
     gateway.result,
+    checkAdmins(context, { facts, health: gateway.health }),
     await checkPorts(context),
     checkVersions({ gateway: gateway.health, secrets: secrets.health })
   ]

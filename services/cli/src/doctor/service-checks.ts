@@ -1,73 +1,38 @@
+import { lookup } from 'node:dns/promises'
 import { ClientError, createSecretsClient, createSignerKey } from '@paperclip/client'
 import {
   getHealth,
   getSecretsHealth,
   type Health,
   type SecretsHealth,
-  strictModeWarningStart
+  strictModeWarningStart,
+  triggersAloneWarningStart
 } from '@paperclip/contracts'
-import { generatedVariables } from '@paperclip/instance'
 import { openClient } from '../api-session.js'
-import { describeAddress, withClient, withCredentials } from '../launcher/database-client.js'
 import { present } from '../launcher/launch-settings.js'
 import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
-import type { DoctorContext } from './doctor-context.js'
+import { type DoctorContext, isGiven, isPublic, startStep } from './doctor-context.js'
 import { doctorTls, hopAddressFault } from './hop-check.js'
 
-const serverVersionMin = 150_000
-
-/** Signatures are judged by this machine's clock, leases and nonces by the database's: they may differ by this much. */
-const clockSkewMsMax = 5_000
-
 const probeMsMax = 5_000
-const startHint = 'start the instance with `paperclipai run`'
-
-/** The gateway's database answers, is new enough, and has our time. */
-export async function checkDatabase(context: DoctorContext): Promise<CheckResult> {
-  const { pass, warn, fail } = resultsOf('database')
-  const url = databaseUrl(context)
-  if (url === null) return fail('the embedded database is not running', startHint)
-  try {
-    const { version, skewMs } = await withClient(url, async (client) => {
-      const sentMs = Date.now()
-      const { rows } = await client.query<{ version: number; ms: number }>(
-        "select current_setting('server_version_num')::int as version, extract(epoch from clock_timestamp())::float8 * 1000 as ms"
-      )
-      const [row] = rows
-      return { version: row?.version ?? 0, skewMs: Math.abs((row?.ms ?? 0) - (sentMs + Date.now()) / 2) }
-    })
-    const where = `${describeAddress(url)}, PostgreSQL ${Math.trunc(version / 10_000)}`
-    if (version < serverVersionMin) return fail(`${where}: 15 or newer is needed`, 'upgrade the server')
-    if (skewMs > clockSkewMsMax)
-      return warn(
-        `${where}: its clock is ${Math.round(skewMs / 1000)} s from this machine's`,
-        'set both clocks'
-      )
-    return pass(where)
-  } catch (error) {
-    return fail(
-      describeFailure(error),
-      context.settings.external === null ? startHint : 'correct DATABASE_URL'
-    )
-  }
-}
-
-function databaseUrl({ settings, runtime, generated }: DoctorContext): string | null {
-  if (settings.external !== null) return settings.external.gatewayUrl
-  const password = generated[generatedVariables.gatewayPassword]
-  if (runtime === null || password === undefined) return null
-  return withCredentials(runtime.database.address, { user: 'paperclip_gateway', password })
-}
 
 /** What the secrets service says about itself to a request signed with the gateway's key. */
 export async function askSecretsService(
   context: DoctorContext
 ): Promise<{ result: CheckResult; health: SecretsHealth | null }> {
-  const { pass, fail } = resultsOf('secrets_service')
+  const { pass, warn, fail } = resultsOf('secrets_service')
   const { io, settings, secretsUrl: origin } = context
   const addressFault = hopAddressFault(context)
   if (addressFault !== null)
     return { result: fail(addressFault, 'correct PAPERCLIP_SECRETS_URL'), health: null }
+  if (context.isByEnvironment && !isGiven(context, 'PAPERCLIP_GATEWAY_KEY'))
+    return {
+      result: warn(
+        'not looked at: PAPERCLIP_GATEWAY_KEY_FILE is not given, so no request can be signed',
+        'give it'
+      ),
+      health: null
+    }
   try {
     const path = present(io.env.PAPERCLIP_GATEWAY_KEY_FILE) ?? settings.paths.gatewayKey
     const key = createSignerKey(path, { nowMs: Date.now, onReload: () => undefined })
@@ -86,7 +51,7 @@ export async function askSecretsService(
           `${origin} refuses the gateway's key`,
           'check that gateway-key.json is listed in internal-keys.json'
         )
-      : fail(describeFailure(error), startHint)
+      : fail(describeFailure(error), startStep(context))
     return { result, health: null }
   }
 }
@@ -96,7 +61,7 @@ const providerStep = 'run `paperclipai secrets doctor`: it says what to do'
 /** The master key opens what is stored, and the default provider answers: how it is set up is said. */
 export function checkProvider(health: SecretsHealth | null): CheckResult {
   const { pass, warn, fail } = resultsOf('secret_provider')
-  if (health === null) return warn('not checked: the secrets service does not answer')
+  if (health === null) return warn('not looked at: the secrets service does not answer')
   for (const name of ['masterKey', 'provider', 'database'] as const) {
     const { status, message, code } = health.components[name]
     const text = `${name} of the secrets service: ${message ?? code ?? status}`
@@ -110,39 +75,61 @@ export function checkProvider(health: SecretsHealth | null): CheckResult {
     : warn(warnings.join(' '))
 }
 
-const claimStep = 'open the claim link of the start-up log, and sign up'
-
-/** What the gateway says about itself. */
+/** What the gateway says about itself. `told`: warnings that another check has shown. */
 export async function askGateway(
   context: DoctorContext,
-  token: string | null
+  { token, told }: { token: string | null; told: readonly string[] }
 ): Promise<{ result: CheckResult; health: Health | null }> {
   const { pass, warn, fail } = resultsOf('gateway')
   const { gatewayUrl } = context
   try {
-    const client = openClient(gatewayUrl, token, { deadlineMs: probeMsMax })
-    try {
-      const health = await client.call(getHealth)
-      if (health.status === 'unhealthy')
-        return { result: fail(`${gatewayUrl} is unhealthy`, 'see the log of the gateway'), health }
-      const warnings = otherWarnings(health.warnings ?? [])
-      if (health.bootstrapStatus === 'bootstrap_pending')
-        return { result: warn(`${gatewayUrl} belongs to nobody yet`, claimStep), health }
-      if (health.status === 'degraded')
-        return { result: warn(`${gatewayUrl} is degraded`, 'see what the other checks name'), health }
-      return {
-        result: warnings.length === 0 ? pass(`${gatewayUrl} is healthy`) : warn(warnings.join(' ')),
-        health
-      }
-    } finally {
-      await client.close()
-    }
+    const health = await readHealth(gatewayUrl, token)
+    if (health.status === 'unhealthy')
+      return { result: fail(`${gatewayUrl} is unhealthy`, 'see the log of the gateway'), health }
+    if (health.status === 'degraded')
+      return { result: warn(`${gatewayUrl} is degraded`, 'see what the other checks name'), health }
+    const difference = differenceTo(context, health)
+    if (difference !== null)
+      return { result: warn(difference, 'run doctor with the settings of the gateway'), health }
+    const warnings = otherWarnings(health.warnings ?? []).filter((warning) => !told.includes(warning))
+    const result = warnings.length === 0 ? pass(`${gatewayUrl} is healthy`) : warn(warnings.join(' '))
+    return { result, health }
   } catch (error) {
-    return { result: fail(describeFailure(error), startHint), health: null }
+    return { result: fail(describeFailure(error), startStep(context)), health: null }
   }
 }
 
-/** Strict mode has a check of its own, which knows the repair. */
+/** By number where the gateway does not know the name it is reached by: in a network of containers, only we do. */
+async function readHealth(origin: string, token: string | null): Promise<Health> {
+  try {
+    return await readHealthAt(origin, token)
+  } catch (error) {
+    if (!(error instanceof ClientError) || error.code !== 'host_not_allowed') throw error
+    const url = new URL(origin)
+    const { address, family } = await lookup(url.hostname)
+    url.hostname = family === 6 ? `[${address}]` : address
+    return await readHealthAt(url.origin, token)
+  }
+}
+
+async function readHealthAt(origin: string, token: string | null): Promise<Health> {
+  const client = openClient(origin, token, { deadlineMs: probeMsMax })
+  try {
+    return await client.call(getHealth)
+  } finally {
+    await client.close()
+  }
+}
+
+/** Settings are judged as they are here: what runs may have been started with others. */
+function differenceTo(context: DoctorContext, health: Health): string | null {
+  const here = `${context.settings.deploymentMode}, ${isPublic(context) ? 'public' : 'private'}`
+  const there = `${health.deploymentMode}, ${health.deploymentExposure}`
+  return here === there ? null : `the gateway that runs is ${there}; set here is ${here}`
+}
+
+/** Each of these has a check of its own, which knows the repair. */
 function otherWarnings(warnings: readonly string[]): string[] {
-  return warnings.filter((warning) => !warning.startsWith(strictModeWarningStart))
+  const starts = [strictModeWarningStart, triggersAloneWarningStart]
+  return warnings.filter((warning) => !starts.some((start) => warning.startsWith(start)))
 }

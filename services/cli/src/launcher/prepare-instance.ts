@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
+  findMasterKeyFiles,
   generatedVariables,
   type InstancePaths,
   type Onboarded,
@@ -42,7 +42,8 @@ export async function prepareInstance(env: Environment): Promise<Prepared> {
   const settings = await readLaunchSettings(env)
   const { paths } = settings
   const isBrought = bringsMasterKey(env)
-  if (!isBrought && !existsSync(paths.masterKey)) requireNoneLost(paths, await askMasterKeyNeed(settings))
+  if (!isBrought && findMasterKeyFiles(paths).length === 0)
+    requireNoneLost(paths, await askMasterKeyNeed(settings))
   const onboarded = await onboardInstance(paths, { mayCreateMasterKey: false })
   if (isBrought) return { ...onboarded, paths, masterKey: 'brought' }
   // Nothing was sealed a moment ago, and only a service that has a key can have sealed anything since.
