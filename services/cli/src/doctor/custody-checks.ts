@@ -37,8 +37,9 @@ export function checkAdmins(
 ): CheckResult {
   const { pass, warn } = resultsOf('admins')
   if (!isShared(context)) return pass('the operator of this machine')
-  const count = facts.people?.admins ?? null
-  if (count === 0 || health?.bootstrapStatus === 'bootstrap_pending')
+  const isUnclaimed = health?.bootstrapStatus === 'bootstrap_pending'
+  const count = facts.people?.admins ?? (isUnclaimed ? 0 : null)
+  if (count === 0)
     return hardeningGap(context, {
       id: 'admins',
       message: 'the instance belongs to nobody yet: whoever has the claim link of the start-up log takes it',

@@ -58,7 +58,10 @@ const connectionSql = `
     ) as "mayReadSealed"`
 
 const peopleSql = `
-  select (select count(*)::int from gateway.instance_user_roles where role = 'instance_admin') as admins,
+  select (
+      select count(*)::int from gateway.instance_user_roles r join gateway."authUsers" u on u.id = r.user_id
+      where r.role = 'instance_admin'
+    ) as admins,
     (select count(*)::int from gateway.companies where status = 'active') as companies`
 
 /** A vault that names no place of its own has that of the deployment, where companies are kept apart by their ids. */

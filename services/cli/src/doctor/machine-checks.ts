@@ -40,12 +40,12 @@ export async function checkStorage({ io, settings, isByEnvironment }: DoctorCont
   const provider = present(io.env.PAPERCLIP_STORAGE_PROVIDER) ?? 'local_disk'
   if (provider !== 'local_disk' && provider !== 's3')
     return fail('PAPERCLIP_STORAGE_PROVIDER is neither local_disk nor s3', 'set one of the two, or unset it')
-  if (isByEnvironment) return pass(`${provider}; nothing is kept outside the database`)
+  if (isByEnvironment) return pass('nothing is kept outside the database')
   const { instanceDir } = settings.paths
   try {
     await access(instanceDir, constants.W_OK)
     const { bavail, bsize } = await statfs(instanceDir)
-    const text = `${provider}; ${Math.trunc((bavail * bsize) / 1024 ** 2)} MiB free at ${instanceDir}`
+    const text = `nothing is kept outside the database and ${instanceDir}: ${Math.trunc((bavail * bsize) / 1024 ** 2)} MiB free`
     if (bavail * bsize < freeBytesMin) return fail(text, 'make room there, or move PAPERCLIP_HOME')
     return bavail * bsize < freeBytesEnough ? warn(text, 'make room there soon') : pass(text)
   } catch (error) {
