@@ -8,6 +8,7 @@ import {
   getAgentEnvironment,
   getProjectEnvironment,
   importCompany,
+  listActivity,
   listAgents,
   listSecretDeclarations,
   listSecrets,
@@ -15,7 +16,7 @@ import {
   putProjectEnvironment,
   resolveRunEnvironment
 } from '@paperclip/contracts'
-import { testDatabase } from '@paperclip/testing'
+import { eventually, testDatabase } from '@paperclip/testing'
 import t, { type Test } from 'tap'
 import { runCli } from './fixtures/run-cli.js'
 import { type Api, openApi } from './support/e2e-api.js'
@@ -66,6 +67,7 @@ async function makeCompany({ api }: typeof one) {
 }
 
 const { companyId, secretId } = await makeCompany(one)
+let importedInto = ''
 
 t.test('an export and its declarations hold no value, id or reference of a secret', async (t) => {
   const all = await one.api.send(listSecretDeclarations, { params: { companyId } })
@@ -111,6 +113,7 @@ t.test('an export and its declarations hold no value, id or reference of a secre
 t.test('another instance makes what is missing, once, and says what to fill in', async (t) => {
   const { api } = other
   const { id } = await api.ok(createCompany, { body: { name: 'Elsewhere' } })
+  importedInto = id
   const params = { companyId: id }
   const there = await api.ok(createAgent, {
     params,
@@ -151,6 +154,24 @@ t.test('another instance makes what is missing, once, and says what to fill in',
     { created: [], missingSecrets: 9, remaining: 0 }
   )
   t.equal((await api.ok(listAgents, { params })).length, 3)
+})
+
+t.test('that a company was taken along, and that one was brought, is on record, in numbers', async (t) => {
+  const recorded = async ({ api }: typeof one, action: string, rows: number) => {
+    const found = await eventually(async () => {
+      const params = { companyId: action === 'company.exported' ? companyId : importedInto }
+      const all = await api.ok(listActivity, { params, query: { action } })
+      if (all.length < rows) throw new Error('not delivered yet')
+      return all
+    })
+    return found.map(({ entityType, metadata }) => ({ entityType, metadata }))
+  }
+  const [exported] = [{ entityType: 'company', metadata: { agents: 3, projects: 1 } }]
+  t.same(await recorded(one, 'company.exported', 2), [exported, exported])
+  t.same(await recorded(other, 'company.imported', 2), [
+    { entityType: 'company', metadata: { agents: 0, projects: 0, remaining: 0 } },
+    { entityType: 'company', metadata: { agents: 2, projects: 1, remaining: 0 } }
+  ])
 })
 
 t.test(

@@ -180,8 +180,15 @@ export async function createDeps(options: CreateDepsOptions): Promise<Deps> {
     users: createUserService(db, mutate),
     projects,
     agents,
-    companyExports: createCompanyExport(db, hop),
-    companyImports: createCompanyImport({ db, hop, agents, projects, monotonicMs: () => performance.now() }),
+    companyExports: createCompanyExport(db, mutate, hop),
+    companyImports: createCompanyImport({
+      db,
+      mutate,
+      hop,
+      agents,
+      projects,
+      monotonicMs: () => performance.now()
+    }),
     agentStates: createAgentStates(db, mutate),
     agentKeys: createAgentKeyService(db, mutate),
     boardKeys: createBoardKeyService(db, mutate),

@@ -39,6 +39,8 @@ export type GatewayAction =
   | 'company.created'
   | 'company.updated'
   | 'company.deleted'
+  | 'company.exported'
+  | 'company.imported'
   | 'member.added'
   | 'member.role_changed'
   | 'member.removed'

@@ -5,6 +5,9 @@ import { AppError } from '@paperclip/server'
 import type { Caller } from '../agent/agent-service.js'
 import { findCompany } from '../company/company-store.js'
 import type { GatewayDatabase } from '../database.js'
+import { activityOf } from '../outbox/activity.js'
+import type { Mutate } from '../outbox/mutation.js'
+import { insertOutbox } from '../outbox/outbox-store.js'
 import type { SecretsHop } from '../vault/secrets-hop.js'
 import { type CompanyTarget, listCompanyTargets } from './company-target-store.js'
 import { type DeclaredVariables, keyOf, readDeclared } from './declared-environments.js'
@@ -12,11 +15,12 @@ import { type DeclaredVariables, keyOf, readDeclared } from './declared-environm
 /** A company as another instance may have it: names, and what must be filled in there. */
 export interface CompanyExport {
   declarations(caller: Caller, companyId: string, query: DeclarationQuery): Promise<SecretDeclaration[]>
+  /** Recorded before it is handed out: it lists who works there, and what opens what. */
   manifest(caller: Caller, companyId: string): Promise<CompanyManifest>
 }
 
 /** Makes the service. What is secret is left out by the secrets service; here only names are put to it. */
-export function createCompanyExport(db: Db<GatewayDatabase>, hop: SecretsHop): CompanyExport {
+export function createCompanyExport(db: Db<GatewayDatabase>, mutate: Mutate, hop: SecretsHop): CompanyExport {
   async function read(caller: Caller, companyId: string) {
     const company = await findCompany(db, companyId)
     if (company === undefined) throw new AppError('company_not_found')
@@ -53,6 +57,17 @@ export function createCompanyExport(db: Db<GatewayDatabase>, hop: SecretsHop): C
         throw new AppError('export_too_large', {
           detail: `A manifest may have ${limits.manifestBodyBytesMax} bytes.`
         })
+      await mutate((tx) =>
+        insertOutbox(tx, [
+          activityOf(caller.actor, {
+            companyId,
+            action: 'company.exported',
+            entityType: 'company',
+            entityId: companyId,
+            metadata: { agents: manifest.agents.length, projects: manifest.projects.length }
+          })
+        ])
+      )
       return manifest
     }
   }

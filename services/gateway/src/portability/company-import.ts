@@ -9,6 +9,9 @@ import {
 import type { Db } from '@paperclip/db'
 import type { AgentService, Caller } from '../agent/agent-service.js'
 import type { GatewayDatabase } from '../database.js'
+import { activityOf } from '../outbox/activity.js'
+import type { Mutate } from '../outbox/mutation.js'
+import { insertOutbox } from '../outbox/outbox-store.js'
 import type { ProjectService } from '../project/project-service.js'
 import { problemOfReply } from '../vault/hop-problem.js'
 import { forwardMsMax, type SecretsHop } from '../vault/secrets-hop.js'
@@ -26,6 +29,7 @@ export interface CompanyImport {
 
 interface ImportDeps {
   db: Db<GatewayDatabase>
+  mutate: Mutate
   hop: SecretsHop
   agents: Pick<AgentService, 'create'>
   projects: Pick<ProjectService, 'create'>
@@ -62,17 +66,43 @@ export function createCompanyImport(deps: ImportDeps): CompanyImport {
           await putProject(deps, caller, { companyId, projectId: target.id, env: plainOf(want.env) })
         settled.push({ target, env: want.env })
       }
+      const remaining = wanted.length - settled.length
+      await record(deps, caller, { companyId, created, remaining })
       const now = await declaredOf()
       const missingSecrets = settled.flatMap(({ target, env }) =>
         missingOf(env, now.get(keyOf(target.type, target.id)) ?? {}).map((name) => ({ target, name }))
       )
-      return { created, missingSecrets, remaining: wanted.length - settled.length }
+      return { created, missingSecrets, remaining }
 
       function declaredOf() {
         return readDeclared(hop, companyId, caller.contextFor(companyId))
       }
     }
   }
+}
+
+/** What was made has rows of its own; this one says that it came from a manifest. */
+async function record(
+  { mutate }: ImportDeps,
+  { actor }: Caller,
+  {
+    companyId,
+    created,
+    remaining
+  }: { companyId: string; created: readonly ImportedTarget[]; remaining: number }
+): Promise<void> {
+  const count = (type: ImportedTarget['type']) => created.filter((target) => target.type === type).length
+  await mutate((tx) =>
+    insertOutbox(tx, [
+      activityOf(actor, {
+        companyId,
+        action: 'company.imported',
+        entityType: 'company',
+        entityId: companyId,
+        metadata: { agents: count('agent'), projects: count('project'), remaining }
+      })
+    ])
+  )
 }
 
 function wantedOf({ agents, projects }: CompanyManifest): WantedTarget[] {
