@@ -1,10 +1,12 @@
 /**
  * Decides by its look alone whether a value holds a known kind of credential, whatever its variable is called.
  *
- * Promises: work that grows with the value's length. Every repetition below has an upper bound and none stands
- * inside another, so each place of a value costs a bounded number of steps; a test holds that.
+ * Promises: work that grows with the value's length, however it is written (see {@link readingsOf}). Every repetition
+ * below has an upper bound and none stands inside another, so each place of a value costs a bounded number of steps; a
+ * test holds that.
  */
-import { isSensitiveName } from './sensitive-name.js'
+import { hasSecretMember } from './credential-member.js'
+import { readingsOf } from './credential-reading.js'
 
 /**
  * What providers put before the keys they hand out, in any order. Followed by 16 characters that look
@@ -15,7 +17,9 @@ const keyPrefixes = [
   'nvapi-', 'tvly-', 'lsv2_(?:pt|sk)_', 'pcsk_', 'phx_', 'dop_v1_', 'dckr_pat_', 'pypi-', 'rubygems_', 'hv[bs]\\.',
   'shp(?:at|ca|pa|ss)_', 'sq0(?:atp|csp)-', 'lin_api_', 'ntn_', 'figd_', 'sbp_', 'sntry[su]_', 'ATATT3', 'ATBB',
   'CFPAT-', 'NRAK-', 'PMAK-', 'GOCSPX-', 'ya29\\.', 'AIza', 'xkeysib-', 'whsec_', 'AGE-SECRET-KEY-1',
-  'sk-(?:ant|proj|or|svcacct|admin)-', '[rs]k_(?:live|test)_', 'paperclip_(?:agent|board)_'
+  'sk-(?:ant|proj|or|svcacct|admin)-', '[rs]k_(?:live|test)_', 'paperclip_(?:agent|board)_', 'ATCTT3', 'glc_', 'glsa_',
+  'sb_secret_', 'tgp_v1_', 'jina_', 'shippo_(?:live|test)_', 'pscale_(?:tkn|pw|oauth)_', 'bkua_', 'HRKU-', 'fm[12]_',
+  'dp\\.(?:pt|st|ct|sa|scim|audit)\\.', 'sgp_'
 ] // biome-ignore format: a list reads better packed
 const before = '(?<![A-Za-z0-9])'
 const hasDigit = '(?=[A-Za-z_.-]{0,80}\\d)'
@@ -25,47 +29,45 @@ const drawn = `(?:[A-Za-z0-9]{16}|(?:${hasDigit}|${hasBothCases})[A-Za-z0-9_.-]{
 /** Every shape, for the test that holds what the head of this file promises. */
 export const credentialShapes: readonly RegExp[] = [
   new RegExp(`${before}(?:${keyPrefixes.join('|')})${drawn}`),
-  /-----? ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-?/,
+  /-----? ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-?/i,
   /PuTTY-User-Key-File-\d/,
-  // The first line of a PEM private key, in base64.
-  /LS0tLS1CRUdJTi(?:BQUklWQVRF|BSU0EgUFJJVkFURS|BFQyBQUklWQVRF|BPUEVOU1NIIFBSSVZBVEUg|BFTkNSWVBURUQgUFJJVkFURS|BEU0EgUFJJVkFURS)/,
   // `sk-` alone begins many names: three kinds of characters, or letters and digits without a break.
   /\bsk-(?=[A-Za-z]{0,80}\d)(?=\d{0,80}[A-Za-z])[A-Za-z0-9]{16}/,
   /\bsk-(?=[a-z0-9_-]{0,80}[A-Z])(?=[A-Z0-9_-]{0,80}[a-z])(?=[A-Za-z_-]{0,80}\d)[A-Za-z0-9_-]{20}/,
-  /\bxox[abeoprs](?:\.xox[bp])?-[A-Za-z0-9-]{10}/,
+  /\bxox[abdeoprs](?:\.xox[bp])?-[A-Za-z0-9-]{10}/,
   /\bxapp-\d-[A-Za-z0-9-]{10}/,
-  /\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/,
+  /(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])/,
+  // Of a form, or a length, of their own; so short a beginning alone would say nothing.
+  /(?<![A-Za-z0-9])(?:dapi[0-9a-f]{32}|key-[0-9a-f]{32}|fc-[0-9a-f]{32}|e2b_[0-9a-f]{40}|secret_[A-Za-z0-9]{43})(?![A-Za-z0-9])/,
+  /(?<![A-Za-z0-9])(?:[0-9a-f]{32}-us\d{1,2}|pat[A-Za-z0-9]{14}\.[0-9a-f]{64}|[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_-]{60})(?![A-Za-z0-9])/,
+  /(?<![A-Za-z0-9])(?:EZ[AT]K[A-Za-z0-9]{54}|re_[A-Za-z0-9]{8}_[A-Za-z0-9]{20})/,
   /\bSG\.[A-Za-z0-9_-]{16,64}\.[A-Za-z0-9_-]{16}/,
   // Bots of Telegram and of Discord.
   /\b\d{8,10}:AA[A-Za-z0-9_-]{33}/,
   /\b[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27}/,
   /(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,2000}\.eyJ[A-Za-z0-9_-]{8}/,
+  // Encrypted to somebody, and of Mapbox.
+  /(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{0,2000}\.[A-Za-z0-9_-]{16}/,
+  /(?<![A-Za-z0-9_-])sk\.eyJ[A-Za-z0-9_-]{16}/,
   // Whoever has one of these addresses may post.
   /hooks\.slack\.com\/(?:services|workflows|triggers)\/[A-Z0-9]{6}/,
   /discord(?:app)?\.com\/api\/webhooks\/\d{6,24}\/[A-Za-z0-9_-]{20}/,
-  /(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,40}:\/\/[^\s/:@]{0,256}:[^\s/@]{1,1024}@/i,
-  /(?:^|authorization["']?[:=] {0,4}["']?)(?:Bearer|Basic|Token)\s{1,4}(?=[A-Za-z+/._~-]{0,80}[\d=])[A-Za-z0-9+/=._~-]{16}/i,
+  // A password in an address; what is filled in later is none, nor is a port before a path.
+  /(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,40}:\/\/[^\s/:@[]{0,256}:(?!\d{1,5}[/?#])(?!\$[({A-Z_]|[<{*])(?:[^\s/@]{1,1024}|[^\s@]{1,128})@/,
+  /(?<![a-z0-9+.-])jdbc:oracle:[a-z]{1,8}:[^\s/@:]{1,64}\/[^\s/@]{1,64}@/i,
+  // A token in the place of the user.
+  /:\/\/(?=[a-z]{0,80}\d)(?=[A-Z0-9]{0,80}[a-z])[A-Za-z0-9]{20,256}@/,
+  /(?:^|authorization["']?[:=] {0,4}["']?)(?:Bearer|Basic|Token)\s{1,4}(?:(?=[A-Za-z+/._~-]{0,80}[\d=])[A-Za-z0-9+/=._~-]{16}|[A-Za-z0-9]{30})/im,
+  // `user:password` in base64, as registries have it.
+  /(?:^|["'\s:])_?auth["']?\s{0,4}[:=]\s{0,4}["']?(?=[A-Za-z+/]{0,80}[\d=])[A-Za-z0-9+/=]{16}/i,
+  /\bcurl\b[^\n]{0,200}\s(?:-u|--user)[\s=]{1,2}["']?[^\s:$"']{1,64}:(?![$<{*])[^\s"']{6}/,
+  /\bmachine\s{1,4}[^\s]{1,200}\s{1,4}login\s{1,4}[^\s]{1,100}\s{1,4}password\s{1,4}[^\s$<{*]{6}/i,
   /^\$(?:2[abxy]|argon2(?:id|i|d)|5|6|y|scrypt|apr1)\$[^\s$]{2}/
 ]
 
-/** `"name": "value"` of JSON, and `name=value` of connection strings, flags, queries and lines of `.env` files. */
-export const memberShapes: readonly RegExp[] = [
-  /"([A-Za-z_][A-Za-z0-9_.-]{1,63})"\s{0,8}:\s{0,8}"(?![$<{])[^"\s]{8}/g,
-  // A path, and what is filled in later, is no value.
-  /(?<![A-Za-z0-9_.-])-{0,2}([A-Za-z_][A-Za-z0-9_.-]{1,63})=["']?(?![$<{/~.])[^\s;&,"']{8}/g
-]
-/** Names of members that are ambiguous as names of variables. */
-const memberNames = new Set(['PWD', 'SIG', 'SHAREDACCESSSIGNATURE', 'X-AMZ-SIGNATURE'])
-
 /** Says whether a value has the shape of a known credential, whatever its variable is called. */
 export function looksLikeCredential(value: string): boolean {
-  return (
-    credentialShapes.some((shape) => shape.test(value)) || memberShapes.some((shape) => names(value, shape))
+  return readingsOf(value).some(
+    (text) => credentialShapes.some((shape) => shape.test(text)) || hasSecretMember(text)
   )
-}
-
-function names(value: string, shape: RegExp): boolean {
-  for (const [, name = ''] of value.matchAll(shape))
-    if (memberNames.has(name.toUpperCase()) || isSensitiveName(name)) return true
-  return false
 }

@@ -8,19 +8,21 @@
 /** Last words that make a name sensitive by themselves. */
 const secretNouns = new Set([
   'SECRET', 'SECRETS', 'PASSWORD', 'PASSWORDS', 'PASSWD', 'PASSPHRASE', 'PASSCODE', 'TOKEN', 'JWT', 'BEARER',
-  'AUTHORIZATION', 'CREDENTIAL', 'CREDENTIALS', 'PAT', 'COOKIE', 'DSN', 'MNEMONIC', 'DBPASS', 'USERPASS'
+  'AUTHORIZATION', 'CREDENTIAL', 'CREDENTIALS', 'PAT', 'COOKIE', 'DSN', 'MNEMONIC', 'DBPASS', 'USERPASS',
+  'CREDS', 'DBPWD', 'ROOTPW', 'BINDPW'
 ]) // biome-ignore format: a list reads better packed
 /** Last words that do so only behind another word, given those behind which they mean something else. */
 const nounsBehindOthers: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   // Alone it is the shell's working directory.
   ['PWD', new Set(['OLD', 'INIT'])],
+  ['PW', new Set()],
   ['PASS', new Set(['FIRST', 'SECOND', 'LAST', 'RENDER', 'DRY', 'SINGLE', 'MULTI', 'TWO', 'BOARDING', 'BY', 'MAX'])]
 ]) // biome-ignore format: a list reads better packed
 /** Words that make `<…>_<WORD>_KEY` a secret: what it opens, or who hands it out. */
 const keyQualifiers = new Set([
   'API', 'ACCESS', 'SECRET', 'PRIVATE', 'SIGNING', 'ENCRYPTION', 'MASTER', 'AUTH', 'SERVICE', 'ACCOUNT', 'APP', 'AI',
   'DEPLOY', 'SSH', 'TLS', 'SSL', 'RSA', 'PGP', 'GPG', 'WEBHOOK', 'SHARED', 'LICENSE', 'ADMIN', 'CLIENT', 'ROLE',
-  'HMAC', 'SESSION', 'VAULT', 'DECRYPTION', 'AES', 'KMS', 'SUBSCRIPTION',
+  'HMAC', 'SESSION', 'VAULT', 'DECRYPTION', 'AES', 'KMS', 'SUBSCRIPTION', 'SA', 'AGE', 'WG',
   'OPENAI', 'ANTHROPIC', 'CLAUDE', 'GEMINI', 'GOOGLE', 'MISTRAL', 'COHERE', 'GROQ', 'XAI', 'DEEPSEEK', 'OPENROUTER',
   'REPLICATE', 'AWS', 'AZURE', 'COSMOS', 'STRIPE', 'TWILIO', 'SENDGRID', 'MAILGUN', 'DATADOG', 'ALGOLIA', 'GITHUB',
   'GITLAB', 'SUPABASE', 'CLOUDFLARE', 'PINECONE', 'LANGSMITH', 'LANGFUSE', 'TAVILY', 'SERPAPI'
@@ -34,7 +36,8 @@ const plainKeyWords = new Set([
   'IDEMPOTENCY', 'DEDUPLICATION', 'LOCK', 'ROUTING', 'GROUP', 'QUEUE', 'TOPIC', 'EVENT', 'MESSAGE', 'COLUMN', 'ROW',
   'TABLE', 'FIELD', 'ITEM', 'PARENT', 'START', 'END', 'NEXT', 'LAST', 'FIRST', 'PROJECT', 'ISSUE', 'TRANSLATION',
   'CONFIG', 'FEATURE', 'FLAG', 'LABEL', 'TAG', 'ARROW', 'SHORTCUT', 'MODIFIER', 'META', 'ENTER', 'ESCAPE', 'HOT',
-  'JOIN', 'GROUPING', 'ORDER', 'S3', 'HOST', 'DICT', 'JSON', 'COMMON', 'KNOWN', 'AUTHORIZED', 'REGISTRY', 'SCHEMA'
+  'JOIN', 'GROUPING', 'ORDER', 'S3', 'HOST', 'DICT', 'JSON', 'COMMON', 'KNOWN', 'AUTHORIZED', 'REGISTRY', 'SCHEMA',
+  'CTRL', 'ALT', 'SHIFT', 'FN', 'DEL', 'DELETE', 'SPACE', 'TAB', 'LEFT', 'RIGHT', 'UP', 'DOWN', 'REPO', 'BOARD'
 ]) // biome-ignore format: a list reads better packed
 /** Even where `PUBLIC` stands in the name, as in `NEXT_PUBLIC_…_API_KEY`. */
 const neverPublic = new Set(['API', 'ACCESS', 'SECRET', 'PRIVATE'])
@@ -50,7 +53,8 @@ const joinedNoun = /(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|APIKEY)$/
 /** Names whose words say nothing, that are known to hold a credential. */
 const knownSecret = new Set([
   'REDISCLI_AUTH', 'REDIS_AUTH', 'BASIC_AUTH', 'NPM_CONFIG_AUTH', 'DOCKER_AUTH_CONFIG', 'DOCKERCONFIGJSON',
-  'VAULT_SECRET_ID', 'AZURE_STORAGE_KEY', 'SEED_PHRASE', 'RECOVERY_PHRASE', 'WALLET_SEED', 'COMPOSER_AUTH'
+  'VAULT_SECRET_ID', 'AZURE_STORAGE_KEY', 'SEED_PHRASE', 'RECOVERY_PHRASE', 'WALLET_SEED', 'COMPOSER_AUTH',
+  'TOTP_SEED', 'OTP_SEED', 'APIKEYS'
 ]) // biome-ignore format: a list reads better packed
 /** Names whose words say a secret, that are known to hold a path. */
 const knownPlain = new Set(['GOOGLE_APPLICATION_CREDENTIALS'])
@@ -62,8 +66,10 @@ export function isSensitiveName(name: string): boolean {
   if (knownSecret.has(whole)) return true
   if (knownPlain.has(whole)) return false
   while (words.length > 1 && trailingQualifiers.has(words.at(-1) ?? '')) words.pop()
-  const last = words.at(-1)
+  // `PASSWORD1` is the first of several.
+  const last = words.pop()?.replace(/\d{1,9}$/, '')
   if (last === undefined) return false
+  words.push(last)
   const before = words.at(-2)
   if (secretNouns.has(last) || joinedNoun.test(last)) return true
   const otherMeanings = nounsBehindOthers.get(last)

@@ -1,7 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { credentialShapes, memberShapes } from '../src/credential-shape.js'
+import { memberForms } from '../src/credential-member.js'
+import { credentialShapes } from '../src/credential-shape.js'
 import { isInfraSecretName, isSensitive, isSensitiveName, looksLikeCredential } from '../src/index.js'
+import { base64, filler, hex, json, pem, upper } from './support/credential-parts.js'
+import { innocent, pasted } from './support/pasted-values.js'
 
 const words = (text: string) => text.trim().split(/\s+/)
 
@@ -22,7 +25,9 @@ const sensitiveNames = words(`
   STRIPE_SECRET_KEY_TEST DB_PASSWORD_PROD API_KEY_V2 TOKEN_STAGING ADMIN_PASSWORD_HASH TLS_PRIVATE_KEY_PEM
   COSMOS_KEY_PRIMARY REDISCLI_AUTH NPM_CONFIG__AUTH DOCKER_AUTH_CONFIG VAULT_SECRET_ID AZURE_STORAGE_KEY
   WALLET_MNEMONIC SEED_PHRASE NEXT_PUBLIC_FIREBASE_API_KEY MYSQL_ALLOW_EMPTY_PASSWORD CLOUDFLARE_API_TOKEN
-  HF_TOKEN VAULT_TOKEN TWILIO_AUTH_TOKEN PORKBUN_SECRET_API_KEY BETTER_AUTH_SECRET DD_APP_KEY SNYK_TOKEN`)
+  HF_TOKEN VAULT_TOKEN TWILIO_AUTH_TOKEN PORKBUN_SECRET_API_KEY BETTER_AUTH_SECRET DD_APP_KEY SNYK_TOKEN
+  DB_PASSWORD1 GITHUB_TOKEN2 API_KEY2 APIKEY2 AWS_CREDS DB_PW ROOTPW LDAP_BINDPW GCP_SA_KEY SOPS_AGE_KEY TOTP_SEED
+  openai.api.key github-token OPENAI__API__KEY GithubToken`)
 
 const plainNames = words(`
   GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL MAX_TOKENS TOKENIZERS_PARALLELISM MONKEY MONKEYS KEYBOARD TURKEY
@@ -38,7 +43,8 @@ const plainNames = words(`
   TOKEN_LIMIT TOKEN_COUNT TOKEN_TTL API_KEY_HEADER API_KEY_NAME PASSWORD_POLICY SECRET_ARN SECRETS_DIR COOKIE_NAME
   COMMIT_HASH GIT_COMMIT CREDENTIAL_HELPER GIT_COMMITTER_EMAIL NODE_OPTIONS TZ CI DEBUG HTTP_PROXY NO_PROXY
   SUPABASE_ANON_KEY RECAPTCHA_SITE_KEY PASSPORT_COUNTRY TOKENIZER AUTHOR_KEYWORDS MONKEY_PATCH KEYCLOAK_URL
-  OPENAI_BASE_URL OPENAI_ORG_ID ANTHROPIC_MODEL EDITOR PAGER SHELL HOSTNAME COLORTERM`)
+  OPENAI_BASE_URL OPENAI_ORG_ID ANTHROPIC_MODEL EDITOR PAGER SHELL HOSTNAME COLORTERM
+  ALT_KEY CTRL_KEY SHIFT_KEY DELETE_KEY SPACE_KEY REPO_KEY BASE64 SHA256 MD5 OAUTH2 H264 PW ENCRYPTED`)
 
 t.test('names that announce a secret are known, and names that only resemble one are not', async (t) => {
   t.equal(new Set([...sensitiveNames, ...plainNames]).size, sensitiveNames.length + plainNames.length)
@@ -68,13 +74,6 @@ t.test('the four promised endings are sensitive behind anything, in every style 
   fc.assert(fc.property(fc.string({ maxLength: 300 }), (name) => typeof isSensitiveName(name) === 'boolean'))
 })
 
-// Assembled here, so that no file holds text that a scanner takes for a credential.
-const filler = (chars: number) => 'Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4z'.repeat(4).slice(0, chars)
-const upper = (chars: number) => filler(chars).toUpperCase()
-const hex = (chars: number) => '0f1e2d3c4b5a69788796a5b4c3d2e1f0'.repeat(3).slice(0, chars)
-const pem = (kind: string) => `-----BEGIN ${kind}-----\n${filler(64)}\n-----END ${kind}-----\n`
-const base64 = (text: string) => btoa(text)
-const json = (members: object) => JSON.stringify(members)
 const credentials = [
   ...['sk-ant-api03-', 'sk-ant-oat01-', 'sk-', 'sk-proj-', 'sk-svcacct-', 'sk-or-v1-', 'xai-', 'gsk_', 'r8_'],
   ...['sk_live_', 'sk_test_', 'rk_live_', 'whsec_', 'ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_', 'github_pat_'],
@@ -206,6 +205,16 @@ t.test('values that have the shape of a credential are known, whatever their nam
     [],
     'none known'
   )
+  t.strictSame(
+    pasted.filter((value) => !looksLikeCredential(value)).map((value) => value.slice(0, 40)),
+    [],
+    'all known however they were pasted'
+  )
+  t.strictSame(
+    innocent.filter((value) => looksLikeCredential(value)),
+    [],
+    'none known that only shows the place of one'
+  )
   t.ok(isSensitive('NOTE', `text ${credentials[0]} text`))
   t.ok(isSensitive('DB_PASSWORD', 'x'))
   t.notOk(isSensitive('MODE', 'fast'))
@@ -221,7 +230,7 @@ t.test('what is drawn at random is told from text, with very few exceptions', as
 })
 
 t.test('each place of a value costs a bounded number of steps, so hostile ones are no slower', async (t) => {
-  for (const { source } of [...credentialShapes, ...memberShapes]) {
+  for (const { source } of [...credentialShapes, ...memberForms]) {
     const plain = source.replaceAll(/\\./g, '_').replaceAll(/\[[^\]]*\]/g, '_')
     t.notMatch(plain, /[*+]|\{\d+,\}/, `every repetition is bounded: ${source.slice(0, 30)}`)
     t.notMatch(plain, /\)[?{]\d*,?\d*\}/, `no repetition inside another: ${source.slice(0, 30)}`)
@@ -239,7 +248,17 @@ t.test('each place of a value costs a bounded number of steps, so hostile ones a
     '"a":',
     'a=',
     '-----BEGIN ',
-    '"a": "'
+    '"a": "',
+    'x://a:',
+    'a = ',
+    'token: a\n',
+    'name="token" value="',
+    '\\"',
+    '%41',
+    'YWFh',
+    'auth: ',
+    'curl -u a',
+    'machine a login '
   ])
     looksLikeCredential(piece.repeat(160_000 / piece.length))
   for (const head of ['x://', 'eyJ', 'sk-', '', '"', '-----BEGIN '])
