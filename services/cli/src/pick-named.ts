@@ -1,5 +1,12 @@
 import type { GatewayClient } from '@paperclip/client'
-import { isUuid, limits, listAgents, listProjects, listSecretCatalog } from '@paperclip/contracts'
+import {
+  isUuid,
+  limits,
+  listAgents,
+  listProjects,
+  listSecretCatalog,
+  looksLikeCredential
+} from '@paperclip/contracts'
 import { CliError, exitCodes } from './cli-error.js'
 
 /** Something with an id and names people may use for it. */
@@ -67,13 +74,18 @@ export function pickOne(
   const matching = candidates.filter(({ names }) => names.includes(given))
   const [only, ...others] = matching
   if (only === undefined)
-    throw new CliError(`there is no ${noun} ${JSON.stringify(given)} in this company`, {
+    throw new CliError(`there is no ${noun} ${shown(given)} in this company`, {
       hint: `see \`${list}\``
     })
   if (others.length === 0) return only.id
-  throw new CliError(`several ${noun}s are named ${JSON.stringify(given)}`, {
+  throw new CliError(`several ${noun}s are named ${shown(given)}`, {
     exitCode: exitCodes.misuse,
     lines: matching.map(({ id }) => id),
     hint: 'give the id instead of the name'
   })
+}
+
+/** A value that stands where a name belongs is not repeated. */
+function shown(given: string): string {
+  return looksLikeCredential(given) ? 'of this name (it looks like a value)' : JSON.stringify(given)
 }

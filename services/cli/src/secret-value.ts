@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises'
-import { limits } from '@paperclip/contracts'
+import { limits, looksLikeCredential } from '@paperclip/contracts'
 import type { Command } from 'commander'
 import { CliError, MisuseError } from './cli-error.js'
 import { type CliIo, note } from './cli-io.js'
@@ -26,6 +26,15 @@ The value comes from stdin, from a hidden prompt on a terminal, from --value-fil
 never from an argument, which other users of the machine could see. It is kept byte for byte, but for one
 thing: a value of one line loses the line end that \`echo\` and editors add (the note on stderr says so);
 --keep-newline keeps it. A value of several lines, a PEM key say, is never touched.`
+
+/** Refuses arguments that look like the value itself, before anything is sent; none is repeated. */
+export function requireNoValue(words: readonly (string | undefined)[]): void {
+  if (words.some((word) => word !== undefined && looksLikeCredential(word)))
+    throw new MisuseError(
+      'an argument looks like the value itself: name, key and description are shown to every member',
+      'other users of this machine and the history of the shell may have it now: replace it where it was issued'
+    )
+}
 
 /** Says whether the flags contradict each other or name nothing, before any request is sent. */
 export function checkValueFlags(io: CliIo, { valueFile, valueEnv }: ValueFlags): void {

@@ -27,7 +27,15 @@ const refused: Record<string, unknown> = {
   },
   ...{ NOTE: `sk-ant-api03-${filler}${canary}`, X: plain(`ghp_${filler} ${canary}`) },
   ...{ Y: `AKIA${filler.slice(0, 16).toUpperCase()} ${canary}`, CERT: pem, CLAIMS: jwt.join('.') },
-  DATABASE_URL: `postgres://user:${canary}@db.example/app`
+  DATABASE_URL: `postgres://user:${canary}@db.example/app`,
+  // As people paste them.
+  ...{ ENCODED: Buffer.from(`ghp_${filler}${canary}`).toString('base64'), DB_PASSWORD1: canary },
+  ...{
+    LINES: `MODE=fast\nexport API_TOKEN="${canary}"\n`,
+    NESTED: JSON.stringify({ a: `{"password":"${canary}"}` })
+  },
+  ...{ HEADER: `X-Api-Key: ${canary}`, LONG: `${'x '.repeat(7000)}ghp_${filler}${canary}` },
+  ...{ WIDE: plain(`ghp_\u200b${filler} ${canary}`), DASHES: `sk–ant–api03–${filler}${canary}` }
 }
 const saved: Record<string, unknown> = {
   ...{ GIT_AUTHOR_NAME: 'A. Author', MAX_TOKENS: '4096', TOKENIZERS_PARALLELISM: 'false', MONKEY: 'yes' },
@@ -36,6 +44,11 @@ const saved: Record<string, unknown> = {
     COMMIT: 'da39a3ee5e6b4b0d3255bfef95601890afd80709',
     DB_PASSWORD: ' ',
     SITE: 'https://example.com:8080/a?b=c'
+  },
+  ...{
+    TEMPLATE: `postgres://u:\${DB_PASSWORD}@db/x`,
+    WHERE: 'token=/run/secrets/token',
+    PROMPT: 'Never say the password: ask.'
   },
   ANTHROPIC_API_KEY: '$secret:real'
 }

@@ -45,6 +45,40 @@ t.test('saving an environment keeps its bindings in step', async (t) => {
   )
 })
 
+t.test(
+  'what an earlier version stored in the open is hidden once it is known, and sealed when saved',
+  async (t) => {
+    const target = { companyId: newId(), agentId: newId() }
+    await putEnv(app, target, { MODE: 'fast', NOTE: 'plain' })
+    const rows = await sql(`update environments set plain = $2 where target_id = $1 returning plain`, [
+      target.agentId,
+      JSON.stringify({ MODE: 'fast', NOTE: `password=${canary}` })
+    ])
+    t.equal(rows.length, 1)
+    const shown = {
+      MODE: { type: 'plain', value: 'fast' },
+      NOTE: { type: 'plain', value: placeholder }
+    } as const
+    t.strictSame((await getEnv(app, target)).env, shown)
+    t.strictSame((await putEnv(app, target, shown)).env, shown)
+    const [row] = await sql('select plain, sealed from environments where target_id = $1', [target.agentId])
+    t.same(JSON.parse(String(row?.plain)), { MODE: 'fast' })
+    t.equal((await resolve(app, target)).body.env.NOTE, `password=${canary}`)
+  }
+)
+
+t.test('a value in the place of a name is refused, and repeated nowhere', async (t) => {
+  const drawn = 'Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4z'
+  for (const name of [`ghp_${drawn}`, `paperclip_agent_${drawn}`, `hf_${drawn}`]) {
+    const { status, body } = await tryPutEnv(app, { companyId: newId(), agentId: newId() }, { [name]: 'x' })
+    t.match(
+      { status, body },
+      { status: 422, body: { errors: [{ pointer: '/env/…', code: 'name_invalid' }] } }
+    )
+    t.notMatch(JSON.stringify(body), drawn)
+  }
+})
+
 t.test('the text form of a reference reads back as the object form of the same secret', async (t) => {
   const [companyId, agentId] = [newId(), newId()]
   const { id } = await createSecret(app, companyId, { name: 'OpenAI Key', value: 'v1' })

@@ -224,3 +224,28 @@ t.test(
 t.test('no log line holds a value', async (t) => {
   t.notMatch(app.logs(), canary)
 })
+
+t.test('a value in the place of what everybody reads is refused, and repeated nowhere', async (t) => {
+  const drawn = 'Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4zAb3dEf6hIj9'
+  const companyId = newId()
+  for (const value of [`sk-ant-api03-${drawn}`, `ghp_${drawn}`, `paperclip_agent_${drawn}`])
+    for (const [member, text] of [
+      ['name', value],
+      ['name', `paperclip-${value}`],
+      ['key', value],
+      ['description', `the key ${value}`]
+    ] as const) {
+      const body = { name: 'Fine', value: 'v', [member]: text }
+      const { status, body: problem } = await app.send(
+        operator(),
+        'POST',
+        `/companies/${companyId}/secrets`,
+        body
+      )
+      t.match({ status, problem }, { status: 400, problem: { errors: [{ pointer: `/${member}` }] } }, member)
+      t.notMatch(JSON.stringify(problem), drawn)
+    }
+  const { id } = await createSecret(app, companyId, { name: 'Fine', value: 'v' })
+  const update = await app.send(operator(), 'PATCH', `/secrets/${id}`, { description: `ghp_${drawn}` })
+  t.match(update, { status: 400, body: { errors: [{ pointer: '/description' }] } })
+})

@@ -5,7 +5,13 @@ import { type CliIo, hint } from '../cli-io.js'
 import { type CompanyFlags, namedCompany, pickCompany, withCompanyFlags } from '../pick-company.js'
 import { printRecord } from '../print.js'
 import { type VaultFlag, vaultMember, withVaultFlag } from '../reference-flags.js'
-import { readSecretValue, type ValueFlags, valueHelp, withValueFlags } from '../secret-value.js'
+import {
+  readSecretValue,
+  requireNoValue,
+  type ValueFlags,
+  valueHelp,
+  withValueFlags
+} from '../secret-value.js'
 import { secretColumns } from '../views.js'
 
 interface Flags extends CompanyFlags, ValueFlags, VaultFlag {
@@ -29,6 +35,7 @@ Examples:
   $ paperclipai secrets create "GitHub token" --value-env GITHUB_TOKEN --key github-token`
     )
     .action(async (name: string, flags: Flags) => {
+      requireNoValue([name, flags.key, flags.description])
       namedCompany(io, flags)
       const value = await readSecretValue(io, flags, `Value of ${name}`)
       const more = {

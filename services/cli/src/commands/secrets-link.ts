@@ -5,6 +5,7 @@ import { type CliIo, hint } from '../cli-io.js'
 import { type CompanyFlags, namedCompany, pickCompany, withCompanyFlags } from '../pick-company.js'
 import { printRecord } from '../print.js'
 import { type VaultFlag, vaultMember, withVaultFlag } from '../reference-flags.js'
+import { requireNoValue } from '../secret-value.js'
 import { secretColumns } from '../views.js'
 
 interface Flags extends CompanyFlags, VaultFlag {
@@ -38,6 +39,7 @@ Example:
   $ paperclipai secrets link "Stripe key" --provider aws_secrets_manager --external-ref prod/stripe`
     )
     .action(async (name: string, flags: Flags) => {
+      requireNoValue([name, flags.key, flags.description, flags.externalRef])
       namedCompany(io, flags)
       const { externalRef, provider, providerVersion, key, description } = flags
       const more = {

@@ -6,6 +6,7 @@ import type { CliIo } from '../cli-io.js'
 import { type CompanyFlags, namedCompany, withCompanyFlags } from '../pick-company.js'
 import { pickSecretId } from '../pick-secret-id.js'
 import { printRecord } from '../print.js'
+import { requireNoValue } from '../secret-value.js'
 import { secretColumns } from '../views.js'
 
 interface Flags extends CompanyFlags {
@@ -37,6 +38,7 @@ export function addSecretsUpdate(parent: Command, io: CliIo): void {
       '\nA new value is a new version: see `paperclipai secrets rotate`.\n\nExample:\n  $ paperclipai secrets update anthropic-api-key --status disabled'
     )
     .action(async (secret: string, flags: Flags) => {
+      requireNoValue([flags.name, flags.key, flags.description])
       namedCompany(io, flags)
       const body = changesOf(flags)
       await withApi(io, flags, async (client) => {

@@ -4,6 +4,7 @@ import {
   environmentNameExpression,
   isSensitive,
   limits,
+  looksLikeCredential,
   type ProblemEntry,
   redactionPlaceholder
 } from '@paperclip/contracts'
@@ -50,8 +51,9 @@ export function sizeFault(values: ReadonlyMap<string, string>): ProblemEntry | u
   return { pointer: '/env', code: 'plain_values_too_large', message }
 }
 
-/** Where an entry stands in the body, as a JSON pointer (RFC 6901). */
+/** Where an entry stands in the body, as a JSON pointer (RFC 6901). A value in the place of a name is not repeated. */
 export function pathOf(name: string): string {
+  if (looksLikeCredential(name)) return '/env/…'
   const step = name.length > 80 ? `${name.slice(0, 80)}…` : name
   return `/env/${step.replaceAll('~', '~0').replaceAll('/', '~1')}`
 }
@@ -59,6 +61,8 @@ export function pathOf(name: string): string {
 type Fault = Omit<ProblemEntry, 'pointer'>
 
 function nameFault(name: string): Fault | undefined {
+  if (looksLikeCredential(name))
+    return { code: 'name_invalid', message: 'the name looks like a value: names are shown to every member' }
   if (!environmentNameExpression.test(name))
     return {
       code: 'name_invalid',

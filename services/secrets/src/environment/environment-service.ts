@@ -54,8 +54,9 @@ export function createEnvironmentService({
         { attemptsMax, isolationLevel: 'repeatable read' }
       )
       if (row === undefined) return { env: {} }
-      const plain = new Map<string, string>(Object.entries(JSON.parse(row.plain)))
-      return viewOf(row.names, plain, references)
+      // Of what was stored by an earlier version, the matcher may think otherwise by now.
+      const stored = new Map<string, string>(Object.entries(JSON.parse(row.plain)))
+      return viewOf(row.names, sortedBySensitivity(stored).plain, references)
     },
 
     async put(caller, target, input) {
@@ -102,8 +103,7 @@ async function replace(
       detail: `${faults.length} ${faults.length === 1 ? 'entry is' : 'entries are'} not valid; nothing was saved.`,
       errors: faults
     })
-  const plain = new Map([...values].filter(([name, value]) => !isSensitive(name, value)))
-  const sensitive = new Map([...values].filter(([name, value]) => isSensitive(name, value)))
+  const { plain, sensitive } = sortedBySensitivity(values)
   const revision_id = newId()
   await updateEnvironment(tx, target, {
     revision_id,
@@ -120,6 +120,12 @@ async function replace(
     metadata: { entries: names.length, references: references.length }
   })
   return viewOf(names, plain, references)
+}
+
+function sortedBySensitivity(values: ReadonlyMap<string, string>) {
+  const [plain, sensitive] = [new Map<string, string>(), new Map<string, string>()]
+  for (const [name, value] of values) (isSensitive(name, value) ? sensitive : plain).set(name, value)
+  return { plain, sensitive }
 }
 
 /** Opens what was stored only when some of it is kept: an environment that no longer verifies can then be replaced. */

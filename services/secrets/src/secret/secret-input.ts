@@ -3,6 +3,7 @@ import {
   findInfraSecret,
   infraSecretGuidance,
   limits,
+  looksLikeCredential,
   redactionPlaceholder,
   slugOf
 } from '@paperclip/contracts'
@@ -33,7 +34,7 @@ export function checkNewSecret(input: CreateSecret): NewSecret {
       detail: 'key required: no key can be made from this name. Send "key" too.'
     })
   refuseInfraSecret(name, input.key ?? key)
-  const description = input.description?.trim() || null
+  const description = checkDescription(input.description)
   return { name, key, description, material: newMaterial(input) }
 }
 
@@ -65,6 +66,7 @@ function newMaterial({ value, externalRef, providerVersionRef }: CreateSecret): 
 
 /** A reference as it is sent on: what it means is the provider's to say. */
 export function checkExternalRef(text: string): string {
+  refuseCredential('/externalRef', text)
   if (isTidy(text)) return text
   throw invalid('/externalRef', 'must be one line without blanks around it')
 }
@@ -83,13 +85,28 @@ function isTidy(text: string): boolean {
 export function checkName(text: string): string {
   const name = text.trim()
   if (name === '') throw invalid('/name', 'must not be blank')
+  refuseCredential('/name', name)
   if (controlCharacter.test(name)) throw invalid('/name', 'must not contain control characters')
   return name
 }
 
 /** A key as it is stored; its characters are those of the schema. */
 export function checkKey(text: string): string {
+  refuseCredential('/key', text)
   return text.toLowerCase()
+}
+
+/** A description as it is stored. */
+export function checkDescription(text: string | null | undefined): string | null {
+  const description = text?.trim() || null
+  if (description !== null) refuseCredential('/description', description)
+  return description
+}
+
+/** What every member of the company reads, and the record repeats, is no place for a value. */
+function refuseCredential(pointer: string, text: string): void {
+  if (looksLikeCredential(text))
+    throw invalid(pointer, 'looks like a value itself: only "value" is kept secret. Nothing of it was stored')
 }
 
 /** Refuses names and keys of what configures the deployment itself, without repeating them. */

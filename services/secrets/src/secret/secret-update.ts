@@ -1,7 +1,7 @@
 import type { UpdateSecret } from '@paperclip/contracts'
 import { AppError } from '@paperclip/server'
 import { isSealedHere } from '../provider/provider.js'
-import { checkKey, checkName, refuseInfraSecret } from './secret-input.js'
+import { checkDescription, checkKey, checkName, refuseInfraSecret } from './secret-input.js'
 import type { SecretRow } from './secret-store.js'
 
 /** Columns to write; only those that differ from what is stored. */
@@ -30,9 +30,12 @@ export function planUpdate(secret: SecretRow, input: UpdateSecret): PlannedUpdat
     throw new AppError('status_unsupported', {
       detail: 'Only an external reference is deleted by its status. Use DELETE: it removes the value as well.'
     })
-  const name = input.name === undefined ? secret.name : checkName(input.name)
-  const key = input.key === undefined ? secret.key : checkKey(input.key)
-  const description = input.description === undefined ? secret.description : input.description?.trim() || null
+  const name = input.name === undefined || input.name === secret.name ? secret.name : checkName(input.name)
+  const key = input.key === undefined || input.key === secret.key ? secret.key : checkKey(input.key)
+  const description =
+    input.description === undefined || input.description === secret.description
+      ? secret.description
+      : checkDescription(input.description)
   const status = input.status
   const changes: SecretChanges = {
     ...(name === secret.name ? {} : { name }),
