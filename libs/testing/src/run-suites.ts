@@ -1,7 +1,7 @@
 /**
  * `npm test`: runs the compiled tests of every workspace against one PostgreSQL server, or of those named
- * on the command line (`npm test -- libs/db gateway`; a file as `services/cli/test/x.test.ts`), and ends with the line
- * `N passed, N failed`.
+ * on the command line (`npm test -- libs/db gateway`; a file as `services/cli/test/x.test.ts`), and ends with the
+ * slowest files and the line `N passed, N failed`.
  *
  * The server is that of `DATABASE_URL`, else an embedded one made for this run. `TAP_FULL=1` shows all TAP
  * text. Exits 1 on any failure, crash, or when nothing passed.
@@ -11,7 +11,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { startTestPostgres } from '@paperclip/postgres'
 import { repositoryRoot } from './repository-root.js'
-import { runSuite } from './suite.js'
+import { runSuites } from './suite.js'
 import { databasePrefix } from './test-database.js'
 import { withClient } from './test-roles.js'
 import { findWorkspaces } from './workspaces.js'
@@ -31,22 +31,15 @@ async function main(names: readonly string[]): Promise<boolean> {
   const full = (process.env.TAP_FULL ?? '') !== ''
   const sum = { passed: 0, failed: 0 }
   try {
-    for (const [workspace, files] of selected) {
-      if (interrupted) break
-      const { passed, failed, seconds } = await runSuite(workspace, {
-        env,
-        files,
-        full,
-        write,
-        onStart: track,
-        stopped: () => interrupted
-      })
-      sum.passed += passed
-      sum.failed += failed
-      write(
-        `${failed > 0 ? 'FAILED ' : 'ok     '} ${workspace}: ${passed} passed, ${failed} failed, ${seconds.toFixed(1)} s`
-      )
-    }
+    const { passed, failed } = await runSuites([...selected], {
+      env,
+      full,
+      write,
+      onStart: track,
+      stopped: () => interrupted
+    })
+    sum.passed = passed
+    sum.failed = failed
   } finally {
     await server.close()
   }

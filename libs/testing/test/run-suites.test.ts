@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { repositoryRoot, startProcess } from '@paperclip/testing'
 import t from 'tap'
-import { runSuite } from '../src/suite.js'
+import { runSuites } from '../src/suite.js'
 
 async function suiteOf(files: Readonly<Record<string, string>>) {
   const folder = await mkdtemp(join(tmpdir(), 'paperclip-suite-'))
@@ -16,8 +16,7 @@ async function suiteOf(files: Readonly<Record<string, string>>) {
   }
   const lines: string[] = []
   const { PATH = '', HOME = '' } = process.env
-  const result = await runSuite(relative(repositoryRoot, folder), {
-    files: null,
+  const result = await runSuites([[relative(repositoryRoot, folder), null]], {
     env: { PATH, HOME },
     full: false,
     write: (line) => lines.push(line),
