@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { eventually, repositoryRoot, type StartedProcess, startProcess } from '@paperclip/testing'
 import t, { type Test } from 'tap'
+import { runCli } from './fixtures/run-cli.js'
 import { newOperator, type Operator } from './support/e2e-cli.js'
 import { type Canaries, findLeaks, makeCanary } from './support/e2e-leaks.js'
 
@@ -59,13 +60,13 @@ async function startEmulator(t: Test): Promise<RunningEmulator> {
   return { settings, requests: () => lines().filter((line) => /^[A-Z][a-z]\w+ /.test(line)) }
 }
 
-/** Runs a command with `--json` and returns what it printed. */
+/** Runs a command with `--json` and returns what it printed. Only `agent run` needs a process of its own. */
 async function json<T = Row[]>(
   operator: Operator,
   args: readonly string[],
   env: Record<string, string> = {}
 ): Promise<T> {
-  const { code, stdout, stderr } = await operator.run([...args, '--json'], { env })
+  const { code, stdout, stderr } = await runCli([...args, '--json'], { env: { ...operator.env, ...env } })
   if (code !== 0) throw new Error(`${args.join(' ')} ends with ${code}: ${stderr}`)
   return JSON.parse(stdout) as T
 }
@@ -126,9 +127,8 @@ async function bringIn(t: Test, { operator, emulator }: Scene): Promise<void> {
   // The deleted one is not shown any more.
   t.equal(candidates.length, remoteSecrets)
   t.same([having('ready'), having('duplicate'), having('conflict')], [remoteSecrets - 2, 1, 1])
-  const commit = await operator.run(['import', 'commit', 'Prod', '--all-ready', '--yes', '--json'])
-  t.equal(commit.code, 0, commit.stderr)
-  t.match(JSON.parse(commit.stdout), { importedCount: remoteSecrets - 2, errorCount: 0 })
+  const commit = await json<Row>(operator, ['import', 'commit', 'Prod', '--all-ready', '--yes'])
+  t.match(commit, { importedCount: remoteSecrets - 2, errorCount: 0 })
   const again = (await json<{ candidates: Row[] }>(operator, preview)).candidates
   t.equal(again.filter(({ status }) => status === 'duplicate').length, remoteSecrets - 1)
   const asked = emulator.requests().slice(before)

@@ -23,7 +23,7 @@ import { configuredKeys, retiredKeyWarnings } from './keyring/configured-keys.js
 import { tightenKeyFile } from './keyring/key-file-mode.js'
 import { getCursorKey } from './keyring/keyring-store.js'
 import { startPresence } from './keyring/master-key-presence.js'
-import { type MasterKeyring, openMasterKeyring } from './keyring/master-keyring.js'
+import { type KekMaking, type MasterKeyring, openMasterKeyring } from './keyring/master-keyring.js'
 import type { LoadedCredentials } from './provider/aws/aws-credentials.js'
 import { type OpenedProviders, openProviders } from './provider/open-providers.js'
 import type { ProviderRegistry } from './provider/provider.js'
@@ -76,6 +76,8 @@ const noncesMax = 300_000
 interface Outside {
   /** Stands in for the default credential chain of AWS. */
   readonly loadAwsCredentials?: () => Promise<LoadedCredentials>
+  /** Stands in for deriving the same keys anew at each of many starts. */
+  readonly kekMaking?: KekMaking
 }
 
 /** Waits for the database and its schema, then opens keys and makes the services. */
@@ -83,7 +85,7 @@ export async function createDeps(
   config: Config,
   secrets: Secrets,
   logger: Logger,
-  { loadAwsCredentials }: Outside = {}
+  { loadAwsCredentials, kekMaking }: Outside = {}
 ): Promise<Deps> {
   const keyring = createVerifierKeyring(config.internalKeysFile, {
     nowMs: Date.now,
@@ -98,7 +100,7 @@ export async function createDeps(
   try {
     const policyWarnings = [findStrictModeGap(config)].filter((gap) => gap !== undefined)
     const databaseWarnings = await checkDatabase(databases)
-    const masterKeys = await openMasterKeyring(db, configured, ownIdentity())
+    const masterKeys = await openMasterKeyring(db, configured, ownIdentity(), kekMaking)
     const found = [...keyFileWarnings, ...policyWarnings, ...databaseWarnings]
     const warnings = [...found, ...retiredKeyWarnings(masterKeys)]
     for (const warning of warnings) logger.warn(warning)

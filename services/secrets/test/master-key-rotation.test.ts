@@ -21,7 +21,7 @@ import {
  * One rotation, from a key that is only configured to one that opens nothing, in the order in which an operator meets
  * it: each test goes on where the one before has ended.
  */
-// Each start derives keys for some tenths of a second, and there are many.
+// There are many starts, and those of real processes derive keys for some tenths of a second each.
 t.setTimeout(120_000)
 const database = await secretsDatabase(t)
 const sql = await adminSession(t, database)

@@ -9,6 +9,7 @@ import t from 'tap'
 import { loadConfig } from '../src/config.js'
 import { findStrictModeGap } from '../src/environment/strict-mode-gap.js'
 import { tightenKeyFile } from '../src/keyring/key-file-mode.js'
+import { pbkdf2 } from '../src/keyring/master-keyring.js'
 import { MissingMasterKeyError } from '../src/keyring/match-master-keys.js'
 import { adminSession, createSecret, putEnv, resolve } from './support/fixtures.js'
 import { masterKey, secretsDatabase, secretsEnv, service, startSecrets } from './support/secrets-app.js'
@@ -23,7 +24,7 @@ function folder(): string {
   return path
 }
 
-// Each start derives a key, which takes a busy machine a second.
+// Over twenty starts.
 t.setTimeout(110_000)
 
 t.test('a start with a key that stored secrets do not know is refused, and changes nothing', async (t) => {
@@ -69,7 +70,9 @@ t.test('a start with a key that stored secrets do not know is refused, and chang
 t.test('processes that start at once on an empty database agree on one key', async (t) => {
   const database = await secretsDatabase(t)
   const sql = await adminSession(t, database)
-  const apps = await Promise.all(Array.from({ length: 3 }, () => startSecrets(t, database)))
+  const apps = await Promise.all(
+    Array.from({ length: 3 }, () => startSecrets(t, database, {}, { kekMaking: pbkdf2 }))
+  )
   t.equal((await sql('select from master_keys')).length, 1)
   const target = { companyId: newId(), agentId: newId() }
   const env: Record<string, string> = {}

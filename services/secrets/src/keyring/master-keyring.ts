@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { type Db, type Tx, transaction } from '@paperclip/db'
 import { AppError } from '@paperclip/server'
 import { deriveKek, type Kek, PBKDF2_ITERATIONS_MIN } from '../crypto/master-key.js'
-import { randomSalt, systemRandomBytes } from '../crypto/random-bytes.js'
+import { type RandomBytes, randomSalt, systemRandomBytes } from '../crypto/random-bytes.js'
 import type { SecretsDatabase } from '../database.js'
 import {
   activateMasterKey,
@@ -38,6 +38,15 @@ export interface MasterKeyring {
   find(masterKeyId: string): Kek | undefined
 }
 
+/** How KEKs are made: {@link pbkdf2}, except that most tests remember what they have derived. */
+export interface KekMaking {
+  readonly derive: typeof deriveKek
+  readonly randomBytes: RandomBytes
+}
+
+/** Salts of the operating system's generator, and a derivation for each start. */
+export const pbkdf2: KekMaking = { derive: deriveKek, randomBytes: systemRandomBytes }
+
 /** A start that loses against the starts of others looks again this often. */
 const looksMax = 5
 
@@ -52,14 +61,15 @@ const looksMax = 5
 export async function openMasterKeyring(
   db: Db<SecretsDatabase>,
   configured: readonly ConfiguredMasterKey[],
-  process: ProcessIdentity
+  process: ProcessIdentity,
+  making: KekMaking = pbkdf2
 ): Promise<MasterKeyring> {
   for (let look = 1; look <= looksMax; look += 1) {
     const known = await listMasterKeys(db)
-    const matched = await matchKeys(known, configured)
+    const matched = await matchKeys(known, configured, making.derive)
     const early = await missingOf(db, matched, { known, process })
-    if (early.length > 0) throw await missingKeyError(early, known, configured)
-    const fresh = await Promise.all(matched.unknown.map(registrationOf))
+    if (early.length > 0) throw await missingKeyError(early, { known, configured, derive: making.derive })
+    const fresh = await Promise.all(matched.unknown.map((config) => registrationOf(config, making)))
     const opened = await transaction(db, (tx) => register(tx, { known, matched, fresh, process }), {
       attemptsMax: 3
     })
@@ -82,9 +92,12 @@ interface Registration {
   readonly label: string
 }
 
-async function registrationOf({ key, label }: ConfiguredMasterKey): Promise<Registration> {
-  const salt = randomSalt(systemRandomBytes)
-  return { salt, label, kek: await deriveKek(key, { salt, iterations: PBKDF2_ITERATIONS_MIN }) }
+async function registrationOf(
+  { key, label }: ConfiguredMasterKey,
+  { derive, randomBytes }: KekMaking
+): Promise<Registration> {
+  const salt = randomSalt(randomBytes)
+  return { salt, label, kek: await derive(key, { salt, iterations: PBKDF2_ITERATIONS_MIN }) }
 }
 
 interface Start {

@@ -1,4 +1,4 @@
-import { deriveKek, type Kek } from '../crypto/master-key.js'
+import type { deriveKek, Kek } from '../crypto/master-key.js'
 import type { MasterKeyRow } from './keyring-store.js'
 import type { ConfiguredMasterKey, HeldKey } from './master-keyring.js'
 
@@ -21,14 +21,15 @@ export interface MatchedKeys {
 /** Derives each configured key under the stored salts; equal ids mean equal keys. */
 export async function matchKeys(
   known: readonly MasterKeyRow[],
-  configured: readonly ConfiguredMasterKey[]
+  configured: readonly ConfiguredMasterKey[],
+  derive: typeof deriveKek
 ): Promise<MatchedKeys> {
   if (configured.length === 0) throw new TypeError('no master key is configured')
   const different = configured.filter(
     ({ key }, index) => configured.findIndex((other) => other.key.equals(key)) === index
   )
   const matches = await Promise.all(
-    different.map(async (config) => ({ config, found: await findRow(known, config) }))
+    different.map(async (config) => ({ config, found: await findRow(known, config, derive) }))
   )
   const keks = new Map<string, Kek>()
   const held: HeldKey[] = []
@@ -54,9 +55,13 @@ export async function matchKeys(
 }
 
 /** The one row that knows the key: a key is registered once. The newest go first, so that retired ones cost nothing. */
-async function findRow(known: readonly MasterKeyRow[], { key }: ConfiguredMasterKey) {
+async function findRow(
+  known: readonly MasterKeyRow[],
+  { key }: ConfiguredMasterKey,
+  derive: typeof deriveKek
+) {
   for (const row of known) {
-    const kek = await deriveKek(key, row)
+    const kek = await derive(key, row)
     if (kek.id === row.id) return { row, kek }
   }
   return undefined
@@ -65,15 +70,22 @@ async function findRow(known: readonly MasterKeyRow[], { key }: ConfiguredMaster
 /** Names the keys by ids derived under the same salt, so that they can be compared without telling anything else. */
 export async function missingKeyError(
   missing: readonly string[],
-  known: readonly MasterKeyRow[],
-  configured: readonly ConfiguredMasterKey[]
+  {
+    known,
+    configured,
+    derive
+  }: {
+    readonly known: readonly MasterKeyRow[]
+    readonly configured: readonly ConfiguredMasterKey[]
+    readonly derive: typeof deriveKek
+  }
 ): Promise<MissingMasterKeyError> {
   const row = known.find(({ id }) => id === missing[0])
   const given =
     row === undefined
       ? []
       : await Promise.all(
-          configured.map(async ({ key, source }) => `${source} gives ${(await deriveKek(key, row)).id}`)
+          configured.map(async ({ key, source }) => `${source} gives ${(await derive(key, row)).id}`)
         )
   if (row !== undefined && row.retired_at !== null)
     return new MissingMasterKeyError(

@@ -12,6 +12,7 @@ import { type Config, loadConfig } from '../../src/config.js'
 import { createDeps, type Deps } from '../../src/deps.js'
 import { grants } from '../../src/grants.js'
 import { failOnLeaks, watch } from './process-watch.js'
+import { rememberedKeks } from './remembered-keks.js'
 
 interface Teardown {
   teardown(close: () => unknown): void
@@ -109,7 +110,7 @@ export async function startSecrets(
     watch.noteLog(line)
   }
   const logger = pino({ level: 'trace' }, { write })
-  const deps = await createDeps(config, secrets, logger, outside)
+  const deps = await createDeps(config, secrets, logger, { kekMaking: rememberedKeks, ...outside })
   const app = await buildApp(deps)
   t.teardown(async () => {
     await app.close()
