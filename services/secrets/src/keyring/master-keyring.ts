@@ -68,7 +68,7 @@ export async function openMasterKeyring(
     const known = await listMasterKeys(db)
     const matched = await matchKeys(known, configured, making.derive)
     const early = await missingOf(db, matched, { known, process })
-    if (early.length > 0) throw await missingKeyError(early, { known, configured, derive: making.derive })
+    if (early.length > 0) throw await missingKeyError(early, known, configured, making.derive)
     const fresh = await Promise.all(matched.unknown.map((config) => registrationOf(config, making)))
     const opened = await transaction(db, (tx) => register(tx, { known, matched, fresh, process }), {
       attemptsMax: 3

@@ -1,4 +1,4 @@
-import type { deriveKek, Kek } from '../crypto/master-key.js'
+import { deriveKek, type Kek } from '../crypto/master-key.js'
 import type { MasterKeyRow } from './keyring-store.js'
 import type { ConfiguredMasterKey, HeldKey } from './master-keyring.js'
 
@@ -22,7 +22,7 @@ export interface MatchedKeys {
 export async function matchKeys(
   known: readonly MasterKeyRow[],
   configured: readonly ConfiguredMasterKey[],
-  derive: typeof deriveKek
+  derive = deriveKek
 ): Promise<MatchedKeys> {
   if (configured.length === 0) throw new TypeError('no master key is configured')
   const different = configured.filter(
@@ -70,15 +70,9 @@ async function findRow(
 /** Names the keys by ids derived under the same salt, so that they can be compared without telling anything else. */
 export async function missingKeyError(
   missing: readonly string[],
-  {
-    known,
-    configured,
-    derive
-  }: {
-    readonly known: readonly MasterKeyRow[]
-    readonly configured: readonly ConfiguredMasterKey[]
-    readonly derive: typeof deriveKek
-  }
+  known: readonly MasterKeyRow[],
+  configured: readonly ConfiguredMasterKey[],
+  derive = deriveKek
 ): Promise<MissingMasterKeyError> {
   const row = known.find(({ id }) => id === missing[0])
   const given =
