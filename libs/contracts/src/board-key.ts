@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { UserId } from './actor.js'
 import { Instant, NullableTime, NullableUuid, Ok, ShortName, Time } from './common.js'
 import { Uuid } from './ids.js'
 import { PageQuery, pageOf } from './paging.js'
@@ -68,4 +69,23 @@ export const revokeBoardKey = defineRoute({
     response: { 200: Ok }
   },
   problems: ['not_found']
+})
+
+/**
+ * For whoever must shut a person out. The key that the request came with stays, so that an admin who revokes the keys
+ * of everybody can go on to the end, and then revoke that one too.
+ */
+export const revokeUserKeys = defineRoute({
+  operationId: 'revokeUserKeys',
+  summary: 'Revokes every board key of a user, but not the one that the request came with.',
+  method: 'DELETE',
+  path: '/admin/users/:id/board-api-keys',
+  auth: { actors: ['board'], instanceAdmin: true },
+  schema: {
+    params: Type.Object({ id: UserId }, { additionalProperties: false }),
+    response: {
+      200: Type.Object({ revoked: Type.Integer({ minimum: 0 }) }, { additionalProperties: false })
+    }
+  },
+  problems: ['forbidden', 'not_found']
 })
