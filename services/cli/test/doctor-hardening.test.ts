@@ -1,16 +1,21 @@
 import { randomUUID } from 'node:crypto'
-import { chmod, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { createServer as createSocketServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type InstancePaths, instancePaths, readEnvFile, writeRuntime } from '@paperclip/instance'
+import { instancePaths, readEnvFile } from '@paperclip/instance'
 import { freePort, repositoryRoot, testDatabase } from '@paperclip/testing'
 import pg from 'pg'
 import t from 'tap'
+import { listensHereOnly } from '../src/doctor/database-checks.js'
+import { liesOn, parseMounts } from '../src/doctor/read-only-mounts.js'
 import { runBin, runCli } from './fixtures/run-cli.js'
 import { type ChecklistItem, readChecklist } from './support/checklist.js'
 import { shippedMigrations, startInstallation } from './support/e2e-installation.js'
+import { hardeningBreakages } from './support/hardening-breakages.js'
 import { startLaxPostgres } from './support/lax-postgres.js'
 
 // Two services and a second database server are started, on a machine that is busy with other suites.
@@ -21,14 +26,6 @@ interface Check {
   readonly status: string
   readonly message: string
   readonly repair: string | null
-}
-
-/** How an item of the checklist is broken. */
-interface Breakage {
-  readonly env?: Record<string, string>
-  readonly files?: (paths: InstancePaths) => Promise<unknown>
-  /** As the superuser, before and after. */
-  readonly sql?: readonly [before: string, after: string]
 }
 
 const database = await testDatabase(t, { migrations: shippedMigrations })
@@ -80,155 +77,22 @@ const older = createServer(async (request, reply) => {
   reply.end(JSON.stringify({ ...health, version: '0.0.1' }))
 }).listen(0, '127.0.0.1')
 t.teardown(() => older.close())
+for (const server of [busy, older]) if (!server.listening) await once(server, 'listening')
 
 const portOf = (server: { address(): unknown }) => String((server.address() as { port: number }).port)
-const changed = (url: string, change: (url: URL) => void) => {
-  const copy = new URL(url)
-  change(copy)
-  return copy.href
-}
-const elsewhere = (url: string) => changed(url, (each) => (each.hostname = '127.1'))
-const atAws = { PAPERCLIP_SECRETS_AWS_REGION: 'eu-west-1' }
-const apart = { PAPERCLIP_SECRETS_AWS_EXTERNAL_PREFIXES: 'companies/{companyId}' }
-const dead = `http://127.0.0.1:${await freePort()}`
-const text = async (path: string) => (await readFile(path, 'utf8')).trim()
-
-/** The passwords of the roles, and a launcher that lives: as if the database here were the embedded one. */
-async function embed(paths: InstancePaths): Promise<void> {
-  const password = new URL(databaseUrls.gateway).password
-  const lines = ['GATEWAY', 'SECRETS'].map((name) => `PAPERCLIP_${name}_DB_PASSWORD=${password}\n`)
-  const kept = (await readFile(paths.env, 'utf8')).replace(
-    /^PAPERCLIP_(?:GATEWAY|SECRETS)_DB_PASSWORD=.*\n/gm,
-    ''
-  )
-  await writeFile(paths.env, kept + lines.join(''))
-  const service = (url: string) => ({ pid: null, port: Number(new URL(url).port), url })
-  await writeRuntime(paths, {
-    ...{ version: 1, launcherPid: process.pid, startedAt: new Date().toISOString() },
-    gateway: service(origin),
-    secrets: service(hardened.PAPERCLIP_SECRETS_URL),
-    database: {
-      ...{ embedded: true, pid: null, dataDir: null },
-      address: changed(databaseUrls.gateway, (url) => {
-        url.username = ''
-        url.password = ''
-      })
-    }
-  })
-}
-
-const vault = (companyId: string, place: string) => `
-  insert into secrets.company_secret_provider_configs (id, company_id, provider, display_name, status, config)
-  values (gen_random_uuid(), '${companyId}', 'aws_secrets_manager', 'Archive', 'ready', '{"region":"eu-west-1","namespace":"${place}"}')`
-const withoutVaults = 'delete from secrets.company_secret_provider_configs'
-const noDatabase = { DATABASE_URL: '', PAPERCLIP_SECRETS_DATABASE_URL: '', DATABASE_MIGRATION_URL: '' }
-const laxUrl = (search = '', host = '127.0.0.1') => ({
-  DATABASE_URL: changed(lax.url, (url) => {
-    url.hostname = host
-    url.search = search
-  }),
-  PAPERCLIP_SECRETS_DATABASE_URL: '',
-  DATABASE_MIGRATION_URL: ''
+const breakages = hardeningBreakages({
+  urls: {
+    gateway: databaseUrls.gateway,
+    superuser: database.adminUrl,
+    secretsOwner: database.ownerUrl('secrets'),
+    lax: lax.url
+  },
+  ...{ gateway: origin, secrets: hardened.PAPERCLIP_SECRETS_URL, acme, globex },
+  older: `http://127.0.0.1:${portOf(older)}`,
+  dead: `http://127.0.0.1:${await freePort()}`,
+  busyPort: portOf(busy),
+  masterKey: installation.keys.master ?? ''
 })
-
-/** By the check and by what it says, as the guide has it. */
-const breakages: Readonly<Record<string, Breakage>> = {
-  'config: nothing reads the variable …': { env: { PAPERCLIP_STRICT: 'true' } },
-  'config: … are both set: no service starts so': {
-    env: { BETTER_AUTH_SECRET: 'canary-7', BETTER_AUTH_SECRET_FILE: '/run/secrets/better_auth_secret' }
-  },
-  'deployment_mode: local_trusted with a HOST that is not loopback …': {
-    env: { PAPERCLIP_DEPLOYMENT_MODE: 'local_trusted', HOST: '0.0.0.0' }
-  },
-  'deployment_mode: local_trusted with PAPERCLIP_DEPLOYMENT_EXPOSURE=public …': {
-    env: { PAPERCLIP_DEPLOYMENT_MODE: 'local_trusted' }
-  },
-  'public_url: … without a public URL': { env: { PAPERCLIP_PUBLIC_URL: '' } },
-  'public_url: … http…': { env: { PAPERCLIP_PUBLIC_URL: 'http://secrets.example' } },
-  'proxy: public, without TRUST_PROXY …': { env: { TRUST_PROXY: '' } },
-  'proxy: TRUST_PROXY believes everybody …': { env: { TRUST_PROXY: '10.0.0.1, 0.0.0.0/0' } },
-  'proxy: TRUST_PROXY must be a number of hops …': { env: { TRUST_PROXY: 'true' } },
-  'company_deletion: on: an instance admin can destroy the key of a company …': {
-    env: { PAPERCLIP_ENABLE_COMPANY_DELETION: 'true' }
-  },
-  'auth: BETTER_AUTH_SECRET is not 32 random bytes': { env: { BETTER_AUTH_SECRET: 'canary-7' } },
-  'deployment_secrets: … have the same value': {
-    files: async ({ masterKey, auditKey }) => await writeFile(auditKey, await text(masterKey))
-  },
-  'deployment_secrets: others can read …': { files: ({ auditKey }) => chmod(auditKey, 0o644) },
-  'master_key: … holds the key itself …': {
-    env: { PAPERCLIP_SECRETS_MASTER_KEY: installation.keys.master ?? '' }
-  },
-  'master_key: in a file; it wraps for … days': {
-    sql: [
-      "update secrets.master_keys set activated_at = activated_at - interval '400 days'",
-      "update secrets.master_keys set activated_at = activated_at + interval '400 days'"
-    ]
-  },
-  "database: … its clock is … s from this machine's …": {
-    env: {
-      DATABASE_URL: changed(databaseUrls.gateway, (url) => {
-        url.searchParams.set('options', '-c search_path=ahead,pg_catalog')
-      })
-    }
-  },
-  'database_hosting: the embedded PostgreSQL …': { env: noDatabase, files: embed },
-  'database_access: the database lets its users in with any password': { env: laxUrl() },
-  'database_tls: plain connections beyond this machine': {
-    env: { DATABASE_URL: elsewhere(databaseUrls.gateway) }
-  },
-  'database_tls: TLS that believes any certificate …': { env: laxUrl('sslmode=no-verify', '127.1') },
-  'database_roles: a service connects as a superuser …': { env: { DATABASE_URL: database.adminUrl } },
-  'database_roles: that the record is append-only rests on triggers alone': {
-    env: { PAPERCLIP_SECRETS_DATABASE_URL: database.ownerUrl('secrets') }
-  },
-  "secrets_service: … refuses the gateway's key": {
-    files: async ({ gatewayKey }) =>
-      await writeFile(gatewayKey, JSON.stringify({ id: 'gateway-0', secret: 'A'.repeat(42).concat('E') }))
-  },
-  'private_hop: plain http beyond this machine': { env: { PAPERCLIP_SECRETS_HOST: '0.0.0.0' } },
-  'private_hop: plain http on a private network …': {
-    env: { PAPERCLIP_SECRETS_HOST: '0.0.0.0', PAPERCLIP_INTERNAL_PLAINTEXT: 'private-network' }
-  },
-  'secret_provider: masterKey of the secrets service …': {
-    sql: [
-      `insert into secrets.master_keys (id, salt, iterations, activated_at)
-       values ('mk_00000000000000ff', decode(repeat('ab', 32), 'hex'), 600000, now())`,
-      "delete from secrets.master_keys where id = 'mk_00000000000000ff'"
-    ]
-  },
-  'aws: … companies, each of which may link what belongs to another': { env: atAws },
-  "aws: another company's place is that of …": {
-    env: apart,
-    sql: [[vault(globex, `prod/${acme}`), vault(acme, 'prod')].join(';'), withoutVaults]
-  },
-  'aws: lasting AWS keys in the environment': {
-    env: { ...atAws, ...apart, AWS_ACCESS_KEY_ID: 'canary-7', AWS_SECRET_ACCESS_KEY: 'canary-7' }
-  },
-  'strict_mode: off…': { env: { PAPERCLIP_SECRETS_STRICT_MODE: 'false', PAPERCLIP_SECRETS_URL: dead } },
-  'storage: PAPERCLIP_STORAGE_PROVIDER is neither local_disk nor s3': {
-    env: { PAPERCLIP_STORAGE_PROVIDER: 'canary-7' }
-  },
-  'gateway: … cannot be reached…': { env: { PAPERCLIP_API_URL: dead } },
-  'gateway: the gateway that runs is …': {
-    env: { PAPERCLIP_DEPLOYMENT_MODE: 'local_trusted', PAPERCLIP_DEPLOYMENT_EXPOSURE: '' }
-  },
-  'admins: the instance belongs to nobody yet …': {
-    sql: [
-      'delete from gateway.instance_user_roles',
-      "insert into gateway.instance_user_roles (user_id, role) values ('user-1', 'instance_admin')"
-    ]
-  },
-  'admins: … instance admins, each of whom may enter every company': {
-    sql: [
-      `insert into gateway.instance_user_roles (user_id, role)
-       select id, 'instance_admin' from gateway."authUsers" where id <> 'user-1'`,
-      "delete from gateway.instance_user_roles where user_id <> 'user-1'"
-    ]
-  },
-  'ports: … in use…': { env: { PORT: portOf(busy) } },
-  'versions: the gateway is version …': { env: { PAPERCLIP_API_URL: `http://127.0.0.1:${portOf(older)}` } }
-}
 
 const checklist = readChecklist(await readFile(join(repositoryRoot, 'deploy/hardening.md'), 'utf8'))
 const nameOf = ({ check, says }: ChecklistItem) => `${check}: ${says}`
@@ -252,7 +116,7 @@ t.test(
       [...new Set(checklist.map(({ check }) => check))],
       sound.map(({ id }) => id)
     )
-    t.same(checklist.map(nameOf), Object.keys(breakages))
+    t.same(checklist.map(nameOf).sort(), Object.keys(breakages).sort())
     t.end()
   }
 )
@@ -280,6 +144,138 @@ for (const item of checklist)
       if (sql[1] !== '') await admin.query(sql[1])
     }
   })
+
+/** What containers are given: each secret as a file, no instance, and the two services at their own databases. */
+async function byEnvironment(t: { teardown(act: () => unknown): unknown }) {
+  const folder = await mkdtemp(join(tmpdir(), 'paperclip-run-secrets-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const { paths, keys } = installation
+  const files = {
+    DATABASE_URL: databaseUrls.gateway,
+    PAPERCLIP_SECRETS_DATABASE_URL: databaseUrls.secrets,
+    BETTER_AUTH_SECRET: keys.session ?? '',
+    PAPERCLIP_AGENT_JWT_SECRET: keys.jwt ?? '',
+    PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS: '',
+    PAPERCLIP_GATEWAY_KEY: await text(paths.gatewayKey),
+    PAPERCLIP_INTERNAL_KEYS: await text(paths.internalKeys),
+    PAPERCLIP_SECRETS_MASTER_KEY: keys.master ?? '',
+    PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS: '',
+    PAPERCLIP_AUDIT_KEY: await text(paths.auditKey)
+  }
+  const named: Record<string, string> = {}
+  for (const [name, content] of Object.entries(files)) {
+    named[`${name}_FILE`] = join(folder, name.toLowerCase())
+    await writeFile(join(folder, name.toLowerCase()), content, { mode: 0o600 })
+  }
+  const { PAPERCLIP_API_URL, PAPERCLIP_SECRETS_URL } = hardened
+  return {
+    ...exposed,
+    PAPERCLIP_API_URL,
+    PAPERCLIP_SECRETS_URL,
+    PAPERCLIP_HOME: join(folder, 'home'),
+    ...named
+  }
+}
+
+t.test(
+  'what containers are given is checked without an instance, and what is not given is named',
+  async (t) => {
+    const env = await byEnvironment(t)
+    const whole = await doctor(env)
+    t.same(
+      whole.checks.filter(({ status }) => status !== 'pass'),
+      []
+    )
+    t.match(whole.checks[0], { id: 'config', message: 'the environment describes it' })
+    const told = async (more: Record<string, string>) => {
+      const { code, checks, shown } = await doctor({ ...env, ...more })
+      for (const secret of Object.values(installation.keys)) t.notOk(shown.includes(secret))
+      return {
+        code,
+        found: checks.flatMap(({ id, message, status }) => (status === 'pass' ? [] : [[id, status, message]]))
+      }
+    }
+    const ofGateway = {
+      ...unset('PAPERCLIP_SECRETS_MASTER_KEY', 'PAPERCLIP_AUDIT_KEY', 'PAPERCLIP_INTERNAL_KEYS')
+    }
+    t.match(await told(ofGateway), {
+      code: 0,
+      found: [
+        ['deployment_secrets', 'warn', /^not looked at: PAPERCLIP_SECRETS_MASTER_KEY, PAPERCLIP_AUDIT_KEY/],
+        ['master_key', 'warn', /^not looked at/]
+      ]
+    })
+    const ofSecrets = {
+      ...unset('PAPERCLIP_GATEWAY_KEY', 'BETTER_AUTH_SECRET', 'PAPERCLIP_AGENT_JWT_SECRET')
+    }
+    t.match(await told(ofSecrets), {
+      code: 0,
+      found: [
+        ['auth', 'warn', 'not looked at: PAPERCLIP_AGENT_JWT_SECRET, BETTER_AUTH_SECRET'],
+        ['deployment_secrets', 'warn', 'not looked at: PAPERCLIP_GATEWAY_KEY'],
+        ['secrets_service', 'warn', /^not looked at/],
+        ['secret_provider', 'warn', /^not looked at/]
+      ]
+    })
+    t.match(await told({ PAPERCLIP_AUDIT_KEY_FILE: '/nonexistent/audit_key' }), {
+      code: 1,
+      found: [['deployment_secrets', 'fail', /^the file of PAPERCLIP_AUDIT_KEY_FILE/]]
+    })
+  }
+)
+
+t.test(
+  'a repair makes no instance where the environment describes one, and a database alone describes none',
+  async (t) => {
+    const env = await byEnvironment(t)
+    const { code, stdout } = await runCli(['doctor', '--json', '--repair', '--yes'], { env })
+    t.equal(code, 1)
+    t.match(JSON.parse(stdout).checks[0], { id: 'repair', status: 'fail', repair: /compose-secrets\.sh/ })
+    t.notOk(existsSync(env.PAPERCLIP_HOME))
+    const alone = { PAPERCLIP_HOME: env.PAPERCLIP_HOME, DATABASE_URL: databaseUrls.gateway }
+    t.match(await doctor(alone), { code: 1, checks: [{ id: 'config', status: 'fail', repair: /onboard/ }] })
+    const lost = { ...env, PAPERCLIP_HOME: await mkdtemp(join(tmpdir(), 'paperclip-lost-')) }
+    t.teardown(() => rm(lost.PAPERCLIP_HOME, { recursive: true, force: true }))
+    await cp(installation.paths.home, lost.PAPERCLIP_HOME, { recursive: true })
+    await rm(instancePaths({ home: lost.PAPERCLIP_HOME, instanceId: 'default' }).config)
+    t.match(
+      await doctor(lost),
+      { code: 1, checks: [{ id: 'config', status: 'fail' }] },
+      'an instance that lost it'
+    )
+  }
+)
+
+t.test('a mount that can only be read is known by the kernel, whatever the mode of its files', (t) => {
+  const mounts = parseMounts(
+    [
+      '22 1 0:20 / / rw,relatime - overlay overlay rw',
+      '30 22 0:25 /a /run/secrets/master_key ro,nosuid - tmpfs tmpfs rw',
+      '31 22 0:26 / /srv/two\\040words ro - ext4 /dev/sda rw',
+      '32 22 0:26 / /srv/two\\040words/open rw - ext4 /dev/sdb rw'
+    ].join('\n')
+  )
+  t.same(
+    [
+      '/run/secrets/master_key',
+      '/run/secrets/master_key2',
+      '/srv/two words/x',
+      '/srv/two words/open/x',
+      '/x'
+    ].map((path) => liesOn(mounts, path)),
+    [true, false, true, false, false]
+  )
+  t.end()
+})
+
+t.test('an embedded server that others can reach is told by what it listens at', (t) => {
+  for (const addresses of ['localhost', '127.0.0.1, ::1', '']) t.ok(listensHereOnly(addresses))
+  for (const addresses of ['*', '0.0.0.0', 'localhost,10.0.0.1']) t.notOk(listensHereOnly(addresses))
+  t.end()
+})
+
+const text = async (path: string) => (await readFile(path, 'utf8')).trim()
+const unset = (...names: string[]) => Object.fromEntries(names.map((name) => [`${name}_FILE`, '']))
 
 async function doctor(env: Record<string, string>) {
   const { code, stdout, stderr } = await runCli(['doctor', '--json'], { env })

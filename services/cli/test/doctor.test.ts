@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,6 +31,8 @@ interface Breakage {
   readonly fails: Record<string, { message: RegExp; repair: RegExp }>
   /** Files whose content a repair may change. None: a repair leaves everything as it is. */
   readonly mends?: readonly string[]
+  /** Files and folders whose mode a repair may change; by default none, not even of others. */
+  readonly closes?: readonly string[]
   /** A repair mends it all and nothing fails any more; or it refuses to touch anything, and says so. */
   readonly repair?: 'mends' | 'refuses'
 }
@@ -131,9 +133,49 @@ const breakages: readonly Breakage[] = [
     }
   },
   {
+    what: 'a new master key in the place of the old one, which stored values need',
+    breaks: ({ masterKey, secretsDir }) =>
+      rename(masterKey, join(secretsDir, 'former.key')).then(() => addKey(secretsDir)),
+    fails: {
+      deployment_secrets: {
+        message: /they need mk_[0-9a-f]{16}, this one is mk_[0-9a-f]{16}$/,
+        repair: /former master key/
+      }
+    }
+  },
+  {
+    what: 'a master key that is brought, without the one before it',
+    env: { PAPERCLIP_SECRETS_MASTER_KEY: randomBytes(32).toString('base64') },
+    breaks: ({ secretsDir }) => addKey(secretsDir),
+    fails: { deployment_secrets: { message: /they need mk_[0-9a-f]{16}, this one is mk_/, repair: /former/ } }
+  },
+  {
+    what: 'a previous master key that is none',
+    env: { PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS: 'canary-3' },
+    fails: { deployment_secrets: { message: /previous master key is not 32 random bytes/, repair: /backup/ } }
+  },
+  {
+    what: 'a master key file that is named and not there',
+    env: { PAPERCLIP_SECRETS_MASTER_KEY_FILE: '/nonexistent/master_key' },
+    fails: {
+      deployment_secrets: { message: /^the file of PAPERCLIP_SECRETS_MASTER_KEY_FILE/, repair: /its path/ }
+    }
+  },
+  {
     what: 'a key file that others can read',
     breaks: ({ auditKey }) => chmod(auditKey, 0o644),
     fails: { deployment_secrets: { message: /others can read .*audit\.key/, repair: repairIt } },
+    closes: ['secrets/audit.key'],
+    repair: 'mends'
+  },
+  {
+    what: 'an instance that others can enter',
+    breaks: async ({ instanceDir, secretsDir, env }) => {
+      for (const path of [instanceDir, secretsDir]) await chmod(path, 0o755)
+      await chmod(env, 0o640)
+    },
+    fails: { deployment_secrets: { message: /others can read /, repair: repairIt } },
+    closes: ['', '.env', 'secrets'],
     repair: 'mends'
   },
   {
@@ -213,7 +255,7 @@ t.test('a sound installation passes, exit 0, and what is a gap of policy only is
   t.ok(checks.every(({ status, repair }) => (status === 'pass') === (repair === null)))
 })
 
-for (const { what, env = {}, breaks, fails, mends = [], repair } of breakages)
+for (const { what, env = {}, breaks, fails, mends = [], closes = [], repair } of breakages)
   t.test(`${what}: doctor names it and its repair, exit 1, and a repair does what it may`, async (t) => {
     const home = await mkdtemp(join(tmpdir(), 'paperclip-doctor-'))
     t.teardown(() => rm(home, { recursive: true, force: true }))
@@ -234,10 +276,12 @@ for (const { what, env = {}, breaks, fails, mends = [], repair } of breakages)
     const repaired = repair === undefined ? null : await doctor(home, { env, args: ['--repair', '--yes'] })
     if (repaired === null) await repairInstance(ioOf(home, env))
     const after = await contents(paths.instanceDir)
-    t.same(
-      [...after.keys()].filter((name) => after.get(name) !== before.get(name)),
-      mends
-    )
+    const differing = (part: 'content' | 'mode') =>
+      [...after.keys()].filter(
+        (name) => before.has(name) && after.get(name)?.[part] !== before.get(name)?.[part]
+      )
+    t.same([...differing('content'), ...[...after.keys()].filter((name) => !before.has(name))], mends)
+    t.same(differing('mode'), closes)
     t.ok([...before.keys()].every((name) => after.has(name)))
     if (repair === 'refuses')
       t.match(repaired, {
@@ -249,6 +293,30 @@ for (const { what, env = {}, breaks, fails, mends = [], repair } of breakages)
     for (const name of after.keys())
       t.equal((await stat(join(paths.instanceDir, name))).mode & 0o077, 0, name)
   })
+
+t.test(
+  'while the master key is rotated, the new key waits and the old one opens: nothing is wrong',
+  async (t) => {
+    const home = await mkdtemp(join(tmpdir(), 'paperclip-doctor-'))
+    t.teardown(() => rm(home, { recursive: true, force: true }))
+    await cp(installation.paths.home, home, { recursive: true })
+    const { masterKey, secretsDir } = instancePaths({ home, instanceId: 'default' })
+    await addKey(secretsDir)
+    const keyCheck = async (env: Record<string, string> = {}) =>
+      (await doctor(home, { env })).checks.find(({ id }) => id === 'deployment_secrets')
+    t.match(await keyCheck(), { status: 'pass' }, 'two files of the instance')
+    const brought = { PAPERCLIP_SECRETS_MASTER_KEY_FILE: join(secretsDir, 'master-2.key') }
+    const name = 'PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS'
+    t.match(
+      await keyCheck({ ...brought, [`${name}_FILE`]: masterKey }),
+      { status: 'pass' },
+      'two files that are named'
+    )
+    t.match(await keyCheck({ ...brought, [name]: installation.keys.master ?? '' }), { status: 'pass' })
+    const twice = { ...brought, [`${name}_FILE`]: brought.PAPERCLIP_SECRETS_MASTER_KEY_FILE }
+    t.match(await keyCheck(twice), { message: /the previous master key have the same value/ })
+  }
+)
 
 t.test('a port that something else holds is named, with the variable to change', async (t) => {
   const holder = createServer().listen(0, '127.0.0.1')
@@ -282,12 +350,18 @@ async function doctor(
   return { code, checks: (JSON.parse(stdout) as { checks: Check[] }).checks }
 }
 
-async function contents(folder: string): Promise<Map<string, string>> {
-  const found = new Map<string, string>()
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }))
-    if (entry.isFile()) {
-      const path = join(entry.parentPath, entry.name)
-      found.set(path.slice(folder.length + 1), await readFile(path, 'utf8'))
-    }
+/** Every file and folder of an instance, itself as '', with what a repair could change. */
+async function contents(folder: string): Promise<Map<string, { content: string | null; mode: number }>> {
+  const names = ['', ...(await readdir(folder, { recursive: true })).sort()]
+  const found = new Map<string, { content: string | null; mode: number }>()
+  for (const name of names) {
+    const facts = await stat(join(folder, name))
+    const content = facts.isFile() ? await readFile(join(folder, name), 'utf8') : null
+    found.set(name, { content, mode: facts.mode & 0o777 })
+  }
   return found
+}
+
+async function addKey(secretsDir: string): Promise<void> {
+  await writeFile(join(secretsDir, 'master-2.key'), randomBytes(32).toString('base64'), { mode: 0o600 })
 }

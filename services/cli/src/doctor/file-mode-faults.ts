@@ -27,13 +27,15 @@ const fileVariables = [
 const toldElsewhere =
   /^(?:DATABASE|PAPERCLIP_SECRETS_DATABASE|BETTER|PAPERCLIP_AGENT|PAPERCLIP_GATEWAY|PAPERCLIP_INTERNAL_TLS)/
 
-/** Lists the variables that name a file of a secret which is empty or cannot be read. */
+/** Lists the variables that name a file of a secret which cannot be read, or is empty and may not be. */
 export async function findUnreadableFiles({ io }: Pick<DoctorContext, 'io'>): Promise<string[]> {
   const found: string[] = []
   for (const name of fileVariables.filter((each) => !toldElsewhere.test(each))) {
     const path = present(io.env[name])
-    const text = path === undefined ? 'unset' : await readFile(path, 'utf8').catch(() => '')
-    if (present(text) === undefined) found.push(name)
+    if (path === undefined) continue
+    const text = await readFile(path, 'utf8').catch(() => undefined)
+    // Between rotations there is no previous key: its file is empty where a file has to be.
+    if (name.includes('_PREVIOUS_') ? text === undefined : present(text) === undefined) found.push(name)
   }
   return found
 }
