@@ -2,8 +2,7 @@ import { startTestPostgres } from '@paperclip/postgres'
 import t from 'tap'
 import { tryGuide } from './support/try-guide.js'
 
-// Three starts and some fifteen commands, on a machine that is busy with other suites.
-const fileMsMax = 400_000
+const fileMsMax = 180_000
 t.setTimeout(fileMsMax)
 
 // What was built is used: that a fresh clone installs and builds is clone.test.ts.
