@@ -24,8 +24,9 @@ const passedOn = [
   'YOUR_DATABASE_URL',
   ...['npm_config_registry', 'npm_config_cafile', 'npm_config_userconfig', 'npm_config_globalconfig']
 ]
-/** Not to be written to, and nothing a reader has in a clone. */
-const notLinked = ['.git', '.env']
+const installed = 'node_modules'
+/** Not to be written to, or nothing a reader has in a clone. */
+const notLinked = ['.git', '.env', installed]
 
 /** Copies what is committed or would be: a fresh clone, with changes that are not committed yet. */
 export function copyTrackedFiles(root, folder) {
@@ -35,7 +36,7 @@ export function copyTrackedFiles(root, folder) {
     listed = execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
   } catch {
     throw new GuideError(
-      'a guide that begins with nothing is tried in a copy of a git clone, and this is none',
+      'git cannot list the files of this clone, of which a guide that begins with nothing needs a copy',
       {
         exitCode: 2
       }
@@ -47,10 +48,16 @@ export function copyTrackedFiles(root, folder) {
   }
 }
 
-/** Links everything of an installed and built clone, so that a guide's own files do not come to lie in it. */
+/**
+ * Links everything of an installed and built clone, so that a guide's own files do not come to lie in it. What is
+ * installed is linked piece by piece: who empties that folder then removes links.
+ */
 export function linkClone(root, folder) {
   for (const name of readdirSync(root))
     if (!notLinked.includes(name)) symlinkSync(join(root, name), join(folder, name))
+  mkdirSync(join(folder, installed))
+  for (const name of readdirSync(join(root, installed)))
+    symlinkSync(join(root, installed, name), join(folder, installed, name))
 }
 
 /** A home of its own, with npm's settings and cache of the real one, which are not the subject of any guide. */

@@ -5,7 +5,7 @@ import { tryGuide } from './support/try-guide.js'
 const fileMsMax = 180_000
 t.setTimeout(fileMsMax)
 
-// What was built is used: that a fresh clone installs and builds is clone.test.ts.
+// Of what was built, without `npm ci`: clone.test.ts installs a fresh clone, `npm run guide -- deploy/install.md` does both.
 t.test(
   'deploy/install.md: its commands lead from a clone to an agent with its value, and away again',
   async (t) => {
