@@ -1,9 +1,10 @@
+import { randomBytes } from 'node:crypto'
 import { type BoardKeyView, newId } from '@paperclip/contracts'
 import { eventually } from '@paperclip/testing'
 import pg from 'pg'
 import t from 'tap'
 import { authenticatedEnv, makeBoardKeyRow, makeUserRow } from './fixtures/board-rows.js'
-import { fromAnywhere } from './fixtures/people.js'
+import { asSession, fromAnywhere, signIn, signUp } from './fixtures/people.js'
 import { type CallOptions, type Reply, testInstallation } from './fixtures/test-gateway.js'
 
 // Room for a busy machine: nothing in here waits for time to pass.
@@ -16,6 +17,8 @@ await sql.connect()
 t.teardown(() => sql.end())
 const one = await installation.start(authenticatedEnv)
 const two = await installation.start(authenticatedEnv)
+// While nobody administers the instance, anybody may sign up.
+const person = await signUp(one)
 
 const keysPath = '/api/board-api-keys'
 const call = (method: string, path: string, options: CallOptions = {}, at = one) =>
@@ -317,4 +320,18 @@ t.test('a key and its record are made together, or neither', async (t) => {
 
 t.test('no key or hash was ever logged', async (t) => {
   t.notMatch(log(), /paperclip_board_[A-Za-z0-9]/)
+})
+
+t.test('another session secret ends every session at once, and no key', async (t) => {
+  const as = ({ cookie }: { cookie: string }, at = one) => ({ headers: asSession(at, { cookie }) })
+  const key = (await call('POST', keysPath, { body: { name: 'stays' }, ...as(person) })).json.token
+  const changed = await installation.start({
+    ...authenticatedEnv,
+    BETTER_AUTH_SECRET: randomBytes(32).toString('base64url')
+  })
+  t.equal((await call('GET', '/api/me', as(person))).status, 200)
+  t.equal((await call('GET', '/api/me', as(person), changed)).status, 401)
+  t.equal((await me(key, changed)).status, 200)
+  const again = await signIn(changed, person)
+  t.equal((await call('GET', '/api/me', as(again), changed)).status, 200)
 })
