@@ -23,6 +23,8 @@ export class ClientError extends Error {
   readonly errors: readonly ProblemEntry[]
   readonly requestId: string | null
   readonly retryAfterSeconds: number | null
+  /** Of a failure without a reply, the lower error's code (`ECONNREFUSED`); else null. */
+  readonly reason: string | null
 
   constructor(
     code: ClientErrorCode,
@@ -32,6 +34,7 @@ export class ClientError extends Error {
       errors?: readonly ProblemEntry[]
       requestId?: string | null
       retryAfterSeconds?: number | null
+      reason?: string | null
     } = {}
   ) {
     super(detail)
@@ -41,5 +44,6 @@ export class ClientError extends Error {
     this.errors = more.errors ?? []
     this.requestId = more.requestId ?? null
     this.retryAfterSeconds = more.retryAfterSeconds ?? null
+    this.reason = more.reason ?? null
   }
 }

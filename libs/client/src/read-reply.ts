@@ -29,7 +29,9 @@ export function transportFailure(error: unknown, address: string): unknown {
   const reason = error.reason === undefined ? '' : ` (${error.reason})`
   switch (error.code) {
     case 'connect_failed':
-      return new ClientError('unreachable', `${address} cannot be reached${reason}`)
+      return new ClientError('unreachable', `${address} cannot be reached${reason}`, {
+        reason: error.reason ?? null
+      })
     case 'timeout':
       return new ClientError('timed_out', `${address} did not answer in time`)
     case 'reset':

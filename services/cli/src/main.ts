@@ -9,10 +9,15 @@ import { runCommandLine } from './command-line.js'
 
 const { env, stdin, stdout, stderr } = process
 
-// Whoever reads a list may stop reading it (`| head`).
+// Whoever reads a list may stop reading it (`| head`); a disk that is full is a failure.
 stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.failed)
+  if (error.code === 'EPIPE') process.exit(exitCodes.ok)
+  stderr.write(`paperclipai: the output cannot be written (${error.code}); it is not whole\n`)
+  stderr.write('paperclipai: hint: make room or write elsewhere; what the command changed stays changed\n')
+  process.exit(exitCodes.failed)
 })
+// Nobody is left who could be told.
+stderr.on('error', () => {})
 
 // The exit code is set, not forced: what was written still has to reach a pipe.
 process.exitCode = await runCommandLine(

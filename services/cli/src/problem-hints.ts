@@ -1,12 +1,28 @@
-import type { ClientErrorCode } from '@paperclip/client'
+import type { ClientError, ClientErrorCode } from '@paperclip/client'
 
 const rebind = 'correct these entries with `paperclipai env set`'
 
+/** What TLS says of a certificate (OpenSSL's names and Node's own), and of a server that speaks none. */
+const ofCertificate = /^(ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/
+const ofNoTls = /^(EPROTO|ERR_SSL_)/
+
 /** What to do about a failure, where there is something to say. */
-export const problemHints: Partial<Record<ClientErrorCode, string>> = {
+export function hintFor({ code, reason, retryAfterSeconds }: ClientError): string | undefined {
+  if (ofCertificate.test(reason ?? ''))
+    return 'use the name its certificate is for, and name a private authority in NODE_EXTRA_CA_CERTS'
+  if (ofNoTls.test(reason ?? ''))
+    return 'it seems to speak no https: check the address in --api-url or PAPERCLIP_API_URL'
+  if (retryAfterSeconds !== null) return `repeat it in ${retryAfterSeconds} s`
+  return problemHints[code]
+}
+
+const problemHints: Partial<Record<ClientErrorCode, string>> = {
   unreachable: 'start it with `paperclipai run`, or name its address with --api-url or PAPERCLIP_API_URL',
   timed_out: 'whether it took effect is not known; look before you repeat it',
-  interrupted: 'whether it took effect is not known; look before you repeat it',
+  interrupted:
+    'whether it took effect is not known; look before you repeat it. If it speaks https, the address must say so',
+  rate_limited: 'repeat it in a minute',
+  overloaded: 'repeat it in a moment',
   bad_reply: 'check that --api-url or PAPERCLIP_API_URL is the address of a gateway',
   unknown_problem: 'the server may be newer than this command',
   unauthenticated:

@@ -1,10 +1,12 @@
-import { createReadStream } from 'node:fs'
 import { type ImportRow, limits } from '@paperclip/contracts'
-import { CliError, MisuseError } from './cli-error.js'
+import { MisuseError } from './cli-error.js'
 import type { CliIo } from './cli-io.js'
+import { readJson } from './read-json.js'
 
 /** Rows with long references take half a kilobyte; this is some tens of thousands of them. */
 const rowsBytesMax = 16 * 1024 * 1024
+
+const rowsHint = 'give an array of {"externalRef": …}, or what `import preview --json` prints'
 
 /** What a row may say; anything else is a slip that had better be told before something is linked. */
 const members = ['externalRef', 'name', 'key', 'description', 'providerVersionRef', 'providerMetadata']
@@ -14,36 +16,9 @@ const members = ['externalRef', 'name', 'key', 'description', 'providerVersionRe
  * of which those that are ready are taken. Throws without repeating any of it.
  */
 export async function readImportRows(io: CliIo, file: string | undefined): Promise<ImportRow[]> {
-  const source = file === undefined || file === '-' ? io.stdin : createReadStream(file)
-  const text = await readText(source)
-  const rows = rowsIn(parse(text))
+  const rows = rowsIn(await readJson(io, { file, what: 'the rows', bytesMax: rowsBytesMax, hint: rowsHint }))
   for (const [index, row] of rows.entries()) requireRow(row, index + 1)
   return rows as ImportRow[]
-}
-
-async function readText(source: AsyncIterable<Uint8Array>): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  try {
-    for await (const chunk of source) {
-      bytes += chunk.length
-      if (bytes > rowsBytesMax) throw new CliError(`the rows are larger than ${rowsBytesMax} bytes`)
-      chunks.push(chunk)
-    }
-  } catch (error) {
-    if (error instanceof CliError) throw error
-    throw new CliError(`the rows cannot be read (${(error as NodeJS.ErrnoException).code})`)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // Without the reason: it would quote the text.
-    throw new MisuseError('the rows are no JSON', rowsHint)
-  }
 }
 
 function rowsIn(given: unknown): unknown[] {
@@ -53,8 +28,6 @@ function rowsIn(given: unknown): unknown[] {
   if (Array.isArray(candidates)) return candidates.filter(isImportable).map(toImportRow)
   throw new MisuseError('the JSON holds no rows', rowsHint)
 }
-
-const rowsHint = 'give an array of {"externalRef": …}, or what `import preview --json` prints'
 
 function isImportable(candidate: unknown): boolean {
   return (candidate as { importable?: unknown } | null)?.importable === true

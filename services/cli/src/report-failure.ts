@@ -5,7 +5,7 @@ import { CommanderError } from 'commander'
 import { CliError, exitCodes } from './cli-error.js'
 import { type CliIo, hint, note } from './cli-io.js'
 import { LaunchError } from './launcher/launch-error.js'
-import { problemHints } from './problem-hints.js'
+import { hintFor } from './problem-hints.js'
 
 /** Tells a failure on stderr, one line and a hint, and returns the exit code. Never a stack, never a value. */
 export function reportFailure(io: CliIo, error: unknown): number {
@@ -34,7 +34,7 @@ export function reportClientError(io: CliIo, error: ClientError): number {
   note(io, `${withoutStop(error.detail)}${code}`)
   for (const { pointer, message, code: entryCode } of error.errors)
     note(io, `  ${pointer}: ${withoutStop(message)}${entryCode === undefined ? '' : ` (${entryCode})`}`)
-  const next = problemHints[error.code]
+  const next = hintFor(error)
   if (next !== undefined) hint(io, next)
   else if (error.status >= 500 && error.requestId !== null)
     hint(io, `the server's log says more about request ${error.requestId}`)
