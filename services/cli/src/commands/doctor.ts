@@ -26,7 +26,8 @@ export function addDoctor(parent: Command, io: CliIo): void {
 Exit 0 when nothing failed (warnings included), else 1. --repair makes missing keys, files and variables and
 closes files that others can read; it replaces nothing. A missing master key is made only when the database,
 started for the question if need be, says that nothing is sealed under another; when it cannot tell, nothing
-at all is changed and the command fails.
+at all is changed and the command fails. Without a config.json, an environment that names a database and keys, as
+containers have it, is checked for what it says. What each check means: deploy/hardening.md
 
 Examples:
   $ paperclipai doctor
