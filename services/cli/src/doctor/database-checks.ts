@@ -112,7 +112,8 @@ export function checkDatabaseTls(context: DoctorContext, facts: DatabaseFacts): 
     const message = 'plain connections beyond this machine'
     if (present(context.io.env.PAPERCLIP_INTERNAL_PLAINTEXT) === 'private-network')
       return warn(`${message}, on a private network: whoever listens there can read them`, useTls)
-    return hardeningGap(context, { id: 'database_tls', message, repair: useTls })
+    const orSay = 'where nobody else is on that network, PAPERCLIP_INTERNAL_PLAINTEXT=private-network says so'
+    return hardeningGap(context, { id: 'database_tls', message, repair: `${useTls}; ${orSay}` })
   }
 }
 
