@@ -4,6 +4,7 @@ import {
   type EnvironmentEntry,
   type EnvironmentView,
   environmentNameExpression,
+  isSensitive,
   isUuid,
   limits
 } from '@paperclip/contracts'
@@ -82,7 +83,9 @@ function parseAssignment(text: string): [string, EnvironmentEntry] {
   if (reference === undefined)
     throw new MisuseError(
       `${name}: only NAME=secret:<key> may stand in an argument, where others can read it`,
-      'a plain value comes with --plain-file, --plain-env or --from-file'
+      isSensitive(name, right)
+        ? `store it with \`paperclipai secrets create\`, then refer to it by its key: ${name}=secret:<key>`
+        : 'a plain value comes with --plain-file, --plain-env or --from-file'
     )
   return [name, parseReference(name, reference)]
 }

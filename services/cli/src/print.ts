@@ -48,3 +48,8 @@ export function printJson(io: CliIo, value: unknown): void {
 function text(value: string | number | boolean | null | undefined): string {
   return value === null || value === undefined ? '-' : printable(String(value))
 }
+
+/** A number of things, as people say it: `1 agent`, `2 agents`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}

@@ -65,7 +65,8 @@ const problemHints: Partial<Record<ClientErrorCode, string>> = {
   secret_inactive: rebind,
   version_inactive: rebind,
   version_missing: rebind,
-  env_invalid: 'nothing was saved; see `paperclipai secrets list`',
+  env_invalid:
+    'keys are in `paperclipai secrets list`; store what is not there with `paperclipai secrets create`',
   agent_inactive: 'see `paperclipai agent list`',
   run_tokens_unavailable: 'set PAPERCLIP_AGENT_JWT_SECRET for the gateway, or run `paperclipai onboard`',
   host_not_allowed: 'use the address the gateway is known by, or add it to PAPERCLIP_ALLOWED_HOSTNAMES'

@@ -102,7 +102,7 @@ t.test('a problem is told with its code, its places and a hint; the token stays 
     stderr,
     'paperclipai: One entry is not valid (env_invalid)\n' +
       'paperclipai:   /env/A: There is no such secret (secret_not_found)\n' +
-      'paperclipai: hint: nothing was saved; see `paperclipai secrets list`\n'
+      'paperclipai: hint: keys are in `paperclipai secrets list`; store what is not there with `paperclipai secrets create`\n'
   )
   const refused = await runCli(['company', 'list'], {
     origin: gateway.origin,

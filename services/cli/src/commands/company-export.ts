@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { withApi } from '../api-session.js'
 import { type CliIo, note } from '../cli-io.js'
 import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
-import { printJson } from '../print.js'
+import { counted, printJson } from '../print.js'
 
 /** `company export`: JSON with or without `--json`, since it is for `company import`. */
 export function addCompanyExport(parent: Command, io: CliIo): void {
@@ -25,7 +25,7 @@ Example:
         printJson(io, manifest)
         note(
           io,
-          `${manifest.agents.length} agents and ${manifest.projects.length} projects; nothing secret is in it`
+          `${counted(manifest.agents.length, 'agent')} and ${counted(manifest.projects.length, 'project')}; nothing secret is in it`
         )
       })
     })

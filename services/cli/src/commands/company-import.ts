@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { withApi } from '../api-session.js'
 import { type CliIo, hint, note } from '../cli-io.js'
 import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
-import { type Column, printJson, printRows } from '../print.js'
+import { type Column, counted, printJson, printRows } from '../print.js'
 import { readManifest } from '../read-manifest.js'
 
 interface Flags extends CompanyFlags {
@@ -42,7 +42,11 @@ Examples:
         const { created, missingSecrets } = await importAll(client, io, { companyId, manifest })
         if (flags.json) printJson(io, { created, missingSecrets })
         else printRows(io, { json: false, rows: missingSecrets, columns })
-        note(io, `${created.length} agents and projects made, ${missingSecrets.length} variables to fill in`)
+        const made = (noun: string) => counted(created.filter(({ type }) => type === noun).length, noun)
+        note(
+          io,
+          `${made('agent')} and ${made('project')} made, ${counted(missingSecrets.length, 'variable')} to fill in`
+        )
         if (missingSecrets.length > 0)
           hint(io, 'store each secret and bind it: `paperclipai env set <agent> NAME=secret:<key>`')
       })

@@ -3,7 +3,8 @@ import { present } from '../launcher/launch-settings.js'
 import { type CheckResult, resultsOf } from './doctor-check.js'
 import type { DoctorContext } from './doctor-context.js'
 
-const repair = 'set PAPERCLIP_SECRETS_STRICT_MODE=true for the secrets service, and start it again'
+const repair =
+  'set PAPERCLIP_SECRETS_STRICT_MODE=true (`paperclipai configure --section secrets --set strictMode=true --yes`), and start it again'
 
 /**
  * Strict mode keeps sensitive plain values out of environments.
