@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { openSession } from '../smoke/http-session.mjs'
+import { startAwsStandIn } from './aws-stand-in.mjs'
 import { makeExampleWorld } from './example-world.mjs'
 import { GuideError } from './guide-error.mjs'
 import { makePerson } from './person.mjs'
@@ -67,7 +68,7 @@ export async function openInstancePlace({ repository, root, begins, built }) {
     ...{ root, folder, env, person },
     blockMsMax: isFresh ? freshMsMax : builtMsMax,
     adapt: (text) => (isFresh ? text : text.replace(/\bnpm ci\b/g, 'true')),
-    begin: (run) => begin({ run, begins, person, origin: `http://localhost:${PORT}` }),
+    begin: (run) => begin({ run, begins, person, env, origin: `http://localhost:${PORT}` }),
     notice,
     remove: () => {
       notice()
@@ -76,7 +77,8 @@ export async function openInstancePlace({ repository, root, begins, built }) {
   }
 }
 
-async function begin({ run, begins, person, origin }) {
+async function begin({ run, begins, person, env, origin }) {
+  if (begins === 'aws') Object.assign(env, await startAwsStandIn(run))
   const start = { terminal: instanceTerminal, text: 'npm start\n', stays: /paperclip is ready/ }
   const cli = 'npx --no-install paperclipai'
   if (begins === 'instance') {

@@ -3,7 +3,7 @@ import { GuideError } from './guide-error.mjs'
 import { parseInfo } from './parse-info.mjs'
 
 export const deployments = ['instance', 'compose']
-export const beginnings = ['nothing', 'instance', 'team']
+export const beginnings = ['nothing', 'instance', 'team', 'aws']
 
 /**
  * `line` is that of the opening fence; the first line of `text` is the one after it.

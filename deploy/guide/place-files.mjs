@@ -22,6 +22,7 @@ const passedOn = [
   ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
   // What a reader has, and blocks may need.
   'YOUR_DATABASE_URL',
+  'YOUR_AWS_ROLE',
   ...['npm_config_registry', 'npm_config_cafile', 'npm_config_userconfig', 'npm_config_globalconfig']
 ]
 const installed = 'node_modules'

@@ -34,6 +34,7 @@ export class Reader {
    *
    * @param {import('./parse-guide.mjs').Block} block
    * @param {import('./parse-guide.mjs').Block | null} [expected]
+   * @returns what was started, with its `output()`
    */
   async run(block, expected = null) {
     const { place, show } = this.#options
@@ -56,6 +57,7 @@ export class Reader {
     }
     place.notice()
     show(mask(running.output()))
+    return running
   }
 
   /** Writes the file that a block shows, in the place and nowhere else. */
