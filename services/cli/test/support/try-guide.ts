@@ -8,8 +8,8 @@ export interface TriedGuide {
   readonly stderr: string
 }
 
-/** Long enough for what a try removes after a signal, before it would be killed. */
-const graceMs = 30_000
+/** Long enough for what a try ends and removes after a signal, before it is killed and could not. */
+const graceMs = 45_000
 
 /**
  * Runs `deploy/guide/run.mjs` on a guide, with this clone as it was built: the path is from the root of the repository.
@@ -31,7 +31,9 @@ export async function startGuide(
   path: string,
   { args = [], env = {} }: { args?: readonly string[]; env?: Readonly<Record<string, string>> } = {}
 ) {
-  const started = await startProcess(t, {
+  // With its own, shorter grace, a try that is cut off would leave an instance behind.
+  const mine = { teardown: () => undefined }
+  const started = await startProcess(mine, {
     command: process.execPath,
     args: [join(repositoryRoot, 'deploy/guide/run.mjs'), path, '--built', ...args],
     cwd: repositoryRoot,
