@@ -80,7 +80,7 @@ values_of() {
 # Nothing of the real installation may reach the drill: not its database, not its settings, and no credentials of AWS,
 # or deletions that were pending at the time of the backup would be carried out there.
 leave_installation() {
-  for name in $(env | sed -n 's/^\(\(PAPERCLIP\|AWS\|DATABASE\|REDIS\|COMPOSE\)_[A-Z_]*\)=.*/\1/p'); do
+  for name in $(env | sed -nE 's/^((PAPERCLIP|AWS|DATABASE|REDIS|COMPOSE)_[A-Z_]*)=.*/\1/p'); do
     case $name in
     PAPERCLIP_SECRETS_MASTER_KEY* | PAPERCLIP_IMAGE_TAG | PAPERCLIP_POSTGRES_USER) ;;
     *) unset "$name" ;;
@@ -112,6 +112,8 @@ drill_instance() {
     node -p 'JSON.parse(require("node:fs").readFileSync(0, "utf8")).dataDir')
   # Its settings name addresses and places of the real installation: here it is on loopback, for who started it.
   rm -f "$scratch/home/instances/default/config.json"
+  sed -E '/^(export )?(DATABASE_|PAPERCLIP_SECRETS_DATABASE_|REDIS_|AWS_)/d' "$scratch/home/instances/default/.env" >"$scratch/env"
+  mv "$scratch/env" "$scratch/home/instances/default/.env"
   say 'starting'
   node services/cli/bin/paperclipai.js run >>"$scratch/log" 2>&1 &
   launcher=$!
