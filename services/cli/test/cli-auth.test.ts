@@ -92,6 +92,18 @@ t.test('a sign-in is approved elsewhere, kept for its owner alone, and used from
   t.same(gateway.violations, [])
 })
 
+t.test('a command line in a container sends people to the address that they have', async (t) => {
+  const gateway = await fakeGateway(t, {
+    createCliChallenge: created,
+    getCliChallenge: becomes('approved', 1),
+    getCliMe: asBoard(me)
+  })
+  const env = { PAPERCLIP_PUBLIC_URL: 'https://paperclip.example.com' }
+  const login = await runCli(['auth', 'login'], { origin: gateway.origin, home: t.testdir(), env })
+  t.equal(login.code, 0)
+  t.match(login.stderr, `https://paperclip.example.com/cli-auth/${challengeId}?token=`)
+})
+
 t.test('a sign-in that is refused or forgotten about leaves nothing behind', async (t) => {
   for (const [status, words] of [
     ['cancelled', /cancelled; nothing was changed/],
