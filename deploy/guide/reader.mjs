@@ -62,14 +62,15 @@ export class Reader {
 
   /** Writes the file that a block shows, in the place and nowhere else. */
   write({ line, file, text }) {
-    const { folder, root, env } = this.#options.place
+    const { place } = this.#options
+    const { folder, root, env } = place
     const path = resolve(folder, file.path.replace(/^~(?=\/)/, env.HOME))
     mkdirSync(dirname(path), { recursive: true })
     const parent = realpathSync(dirname(path))
     if (!`${parent}${sep}`.startsWith(`${realpathSync(root)}${sep}`))
       throw new GuideError(`${file.path} lies outside of the place where this guide is tried`, { line })
     const put = file.append ? appendFileSync : writeFileSync
-    put(join(parent, basename(path)), text)
+    put(join(parent, basename(path)), place.adapt(text))
   }
 
   /** Presses Ctrl-C where something stays; whatever does not end by it is a fault. */

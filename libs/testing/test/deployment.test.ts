@@ -11,8 +11,10 @@ const dockerfile = withoutComments(await read('deploy/Dockerfile'))
 const compose = withoutComments(await read('docker-compose.yml'))
 const secretsScript = await read('deploy/compose-secrets.sh')
 
-const anchors = blocksOf(compose, /^x-([a-z]+): &\1$/m)
+const anchors = blocksOf(compose, /^x-([a-z-]+): &\1$/m)
 const services = blocksOf(sectionOf('services'), /^ {2}([a-z-]+):$/m)
+/** What somebody runs and waits for; `up` starts none of it. */
+const tools = ['doctor', 'keys', 'paperclipai']
 const files = new Map(
   [...sectionOf('secrets').matchAll(/^ {2}(\w+): \{ file: '[^']*\}\/([\w.-]+)' \}$/gm)].map(
     ([, name = '', file = '']) => [name, file]
@@ -20,9 +22,10 @@ const files = new Map(
 )
 
 t.test('no signal and no flag of an image opens a view into the memory of a service', async (t) => {
-  const [, entrypoint = ''] = /^ENTRYPOINT (\[.*\])$/m.exec(dockerfile) ?? []
-  t.same(JSON.parse(entrypoint), ['node', '--disable-sigusr1'])
-  t.equal(dockerfile.match(/^ENTRYPOINT/gm)?.length, 1, 'and no later one replaces it')
+  const entrypoints = [...dockerfile.matchAll(/^ENTRYPOINT (\[.*\])$/gm)].map((match) => match[1] ?? '')
+  t.equal(entrypoints.length, 2, 'of the services and of the command line')
+  for (const entrypoint of entrypoints)
+    t.same(JSON.parse(entrypoint).slice(0, 2), ['node', '--disable-sigusr1'])
   for (const text of [dockerfile, compose])
     t.notMatch(text, /NODE_OPTIONS|--inspect|--heapsnapshot|--report|--cpu-prof|--heap-prof|entrypoint:/)
   t.match(dockerfile, /^USER 65532:65532$/m)
@@ -52,17 +55,13 @@ t.test('every container is read-only, without capabilities to gain, and leaves n
     t.ok(hardened.includes(line), line)
   t.match(hardened, /ulimits: \{ core: 0 \}/)
   t.match(anchors.get('service'), /<<: \*hardened\n {2}user: '65532:65532'/)
-  for (const name of ['gateway', 'secrets']) t.match(anchors.get(name), /<<: \*service/)
-  t.same([...services.keys()].sort(), [
-    'caddy',
-    'gateway',
-    'gateway-migrate',
-    'postgres',
-    'secrets',
-    'secrets-migrate'
-  ])
+  for (const name of ['gateway', 'secrets', 'cli']) t.match(anchors.get(name), /<<: \*service/)
+  const lasting = ['caddy', 'gateway', 'gateway-migrate', 'postgres', 'secrets', 'secrets-migrate']
+  t.same([...services.keys()].sort(), [...lasting, ...tools].sort())
+  for (const name of tools) t.match(services.get(name), /^ {4}<<: \*cli$/m, name)
+  t.match(anchors.get('cli'), /profiles: \[tools\]\n {2}restart: 'no'/)
   for (const [name, block] of services) {
-    t.match(block, /^ {4}<<: \*(hardened|gateway|secrets)$/m, name)
+    t.match(block, /^ {4}<<: \*(hardened|gateway|secrets|cli)$/m, name)
     t.notMatch(
       block,
       /privileged|network_mode|read_only|cap_drop|security_opt|user:/,
@@ -74,11 +73,17 @@ t.test('every container is read-only, without capabilities to gain, and leaves n
 
 t.test('the database and the secrets service are on a network without a way in or out', async (t) => {
   t.match(sectionOf('networks'), /^ {2}private:\n {4}internal: true$/m)
+  t.match(sectionOf('networks'), /^ {2}tools:\n {4}internal: true$/m)
+  const elsewhere: Record<string, string> = {
+    gateway: 'private, public, tools',
+    caddy: 'public',
+    ...{ paperclipai: 'tools', keys: 'tools', doctor: 'private, tools' }
+  }
   for (const [name, block] of services) {
     const networks = /networks: \[(.*)\]/.exec(block)?.[1]
     const isPublished = /^ {4}ports:/m.test(block)
     t.equal(isPublished, ['gateway', 'caddy'].includes(name), `${name} is published or is not`)
-    t.equal(networks, { gateway: 'private, public', caddy: 'public' }[name] ?? 'private', name)
+    t.equal(networks, elsewhere[name] ?? 'private', name)
   }
   t.match(
     services.get('gateway'),
@@ -89,28 +94,72 @@ t.test('the database and the secrets service are on a network without a way in o
 
 t.test('every container gets the secrets it reads, as files, and no others', async (t) => {
   for (const [name, block] of services) {
-    const given = /^ {4}secrets: \[(.*)\]$/m.exec(block)?.[1]?.split(', ') ?? []
-    const named = [...block.matchAll(/\/run\/secrets\/([\w.-]+)/g)].map((match) => match[1] ?? '')
+    const given = /^ {4}secrets: \[([^\]]*)\]$/m.exec(block)?.[1]?.split(/,\s+/) ?? []
+    const named = [...merged(block).matchAll(/\/run\/secrets\/([\w.-]+)/g)].map((match) => match[1] ?? '')
     const script = name === 'postgres' ? await read('deploy/postgres/init-roles.sh') : ''
     const inScript = [...script.matchAll(/\$secrets\/(\w+)/g)].map((match) => match[1] ?? '')
     t.same([...given].sort(), [...named, ...inScript].sort(), name)
     for (const secret of given) t.ok(files.has(secret), `${secret} is declared`)
   }
-  const masterKeyHolders = [...services].filter(([, block]) => /secrets: \[.*master_key/.test(block))
-  t.same(
-    masterKeyHolders.map(([name]) => name),
-    ['secrets'],
-    'one container has the master key'
-  )
   for (const file of files.values()) t.match(secretsScript, new RegExp(`\\b${file}\\b`), `${file} is made`)
 })
 
+t.test(
+  'one container that lasts has the master key, and of the tools those that cannot do without',
+  async (t) => {
+    const holders = [...services].filter(([, block]) => /secrets: \[[^\]]*master_key/.test(block))
+    t.same(
+      holders.map(([name]) => name),
+      ['secrets', 'doctor']
+    )
+    const ofFolder = [...services].filter(([, block]) => /- '\$\{PAPERCLIP_SECRETS_DIR/.test(block))
+    t.same(
+      ofFolder.map(([name]) => name),
+      ['keys']
+    )
+    t.notMatch(
+      services.get('paperclipai'),
+      /secrets|SECRET/,
+      'ordinary commands have no secret of the deployment'
+    )
+  }
+)
+
 t.test('every variable that a service gets is one that something reads', async (t) => {
+  const proxy = await read('deploy/Caddyfile')
   for (const [name, block] of services) {
-    const variables = [...block.matchAll(/^ {6}([A-Z][A-Z_]+):/gm)].map((match) => match[1] ?? '')
-    t.same(unknownVariables(Object.fromEntries(variables.map((variable) => [variable, 'x']))), [], name)
+    const variables = variablesIn(merged(block))
+    if (name === 'caddy') for (const variable of variables) t.ok(proxy.includes(`{$${variable}`), variable)
+    else t.same(unknownVariables(Object.fromEntries(variables.map((variable) => [variable, 'x']))), [], name)
   }
 })
+
+t.test('every setting of a service can be made with compose, or is not an operator’s there', async (t) => {
+  const added = (await read('deploy/compose-aws.yml')) + (await read('deploy/compose-hop-tls.yml'))
+  // The port inside, the folder that no image writes to, and what the launcher alone says.
+  const notMade = ['PORT', 'PAPERCLIP_SECRETS_PORT', 'PAPERCLIP_HOME', 'PAPERCLIP_INSTANCE_ID']
+  const ofLauncher = ['PAPERCLIP_PARENT_FD', 'PAPERCLIP_EMBEDDED_DATABASE']
+  for (const name of ['gateway', 'secrets']) {
+    const source = await read(`services/${name}/src/config.ts`)
+    const more = name === 'gateway' ? await read('services/gateway/src/config-secrets.ts') : ''
+    const settings = new Set((source + more).match(/\b[A-Z]+(?:_[A-Z]+)*(?=: (?:Type|Port)\b|'[,\n])/g) ?? [])
+    t.ok(settings.size > 10, name)
+    const given = variablesIn(merged(services.get(name) ?? '') + added)
+    for (const setting of settings)
+      if (![...notMade, ...ofLauncher].includes(setting))
+        t.ok(given.includes(setting) || given.includes(`${setting}_FILE`), `${name}: ${setting}`)
+  }
+})
+
+function variablesIn(block: string): string[] {
+  return [...block.matchAll(/^ +([A-Z][A-Z_]+):/gm)].map((match) => match[1] ?? '')
+}
+
+/** A block with the settings that it takes over from anchors. */
+function merged(block: string): string {
+  const names = [...block.matchAll(/\*([a-z]+-settings)/g)].map((match) => match[1] ?? '')
+  return [block, ...names.map((name) => anchors.get(name) ?? '')].join('\n')
+}
 
 /** The lines of a top-level section. */
 function sectionOf(name: string): string {
