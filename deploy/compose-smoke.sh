@@ -1,6 +1,7 @@
 #!/bin/sh
 # Proves docker-compose.yml from nothing, the way an operator meets it: start, claim from the log, sign up, board key,
-# main job; stop, start, the data is there; then the same behind Caddy.
+# main job; stop, start, the data is there; the command line in its container; then the same behind Caddy, where routes
+# that administer are for some networks only.
 #
 #   sh deploy/compose-smoke.sh            # COMPOSE='docker compose' by default
 #
@@ -55,7 +56,10 @@ export COMPOSE_PROFILES='' PAPERCLIP_IMAGE_TAG=smoke PAPERCLIP_SECRETS_DIR="$scr
 export PAPERCLIP_PORT="127.0.0.1:$port" PAPERCLIP_HTTP_PORT="$http_port" PAPERCLIP_HTTPS_PORT="$https_port"
 export PAPERCLIP_DEPLOYMENT_EXPOSURE=private PAPERCLIP_PUBLIC_URL='' PAPERCLIP_ALLOWED_HOSTNAMES=''
 export PAPERCLIP_ALLOWED_ORIGINS='' PAPERCLIP_ENABLE_COMPANY_DELETION=false PAPERCLIP_LOG_LEVEL=info
-export PAPERCLIP_SECRETS_STRICT_MODE='' TRUST_PROXY=''
+export PAPERCLIP_SECRETS_STRICT_MODE='' TRUST_PROXY='' PAPERCLIP_AUTH_PUBLIC_BASE_URL='' REDIS_URL=''
+export PAPERCLIP_API_KEY='' PAPERCLIP_COMPANY_ID=''
+# Wherever this machine's requests seem to come from; never the networks of nobody.
+export PAPERCLIP_ADMIN_NETWORKS='127.0.0.0/8 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7 ::1'
 export SMOKE_STATE="$scratch/state.json"
 
 # Prints the newest address that claims the instance, once the gateway has written it.
@@ -76,7 +80,7 @@ claim_from_log() {
 
 say 'secrets and images'
 sh deploy/compose-secrets.sh "$PAPERCLIP_SECRETS_DIR" 2>>"$scratch/compose.log"
-quietly build gateway secrets
+quietly build gateway secrets paperclipai
 
 say 'first start'
 # shellcheck disable=SC2086 # a list
@@ -90,6 +94,10 @@ quietly down
 # shellcheck disable=SC2086
 quietly up -d $services
 node deploy/smoke/smoke.mjs again
+PAPERCLIP_API_KEY=$(node -p 'JSON.parse(fs.readFileSync(process.env.SMOKE_STATE)).key') \
+  compose run --rm -T --no-deps paperclipai company list >"$scratch/companies.txt" 2>>"$scratch/compose.log"
+grep -q Acme "$scratch/companies.txt" || { echo 'the command line in its container lists no company' >&2; exit 1; }
+say 'the command line in its container sees the company'
 
 say 'behind Caddy'
 quietly down
@@ -106,5 +114,10 @@ until compose run --rm -T --no-deps caddy cat /data/caddy/pki/authorities/local/
   waited=$((waited + 1))
 done
 node deploy/smoke/smoke.mjs tls
+
+say 'administration from networks of nobody'
+export PAPERCLIP_ADMIN_NETWORKS='192.0.2.0/24 2001:db8::/32'
+quietly up -d --force-recreate caddy
+node deploy/smoke/smoke.mjs refused
 
 say 'all of it works'

@@ -15,12 +15,12 @@ const localName = 'paperclip.localhost'
 
 /**
  * One at a time: project and image tag are always the same, so that what a try leaves behind when it is killed is taken
- * away by the next one, and images need not be built again.
+ * away by the next one. Images are built first, unless `built`: then those of the last try are taken as they are.
  *
- * @param {{ repository: string, root: string, begins: string }} options
+ * @param {{ repository: string, root: string, begins: string, built: boolean }} options
  * @returns {Promise<import('./instance-place.mjs').Place>}
  */
-export async function openComposePlace({ repository, root, begins }) {
+export async function openComposePlace({ repository, root, begins, built }) {
   const [folder, home, bin] = ['clone', 'home', 'bin'].map((name) => join(root, name))
   for (const each of [folder, join(home, 'tmp'), bin]) mkdirSync(each, { recursive: true })
   copyTrackedFiles(repository, folder)
@@ -54,13 +54,14 @@ export async function openComposePlace({ repository, root, begins }) {
   removeAll()
   return {
     ...{ root, folder, env, blockMsMax, person, adapt },
-    begin: (run) => begin({ run, begins, person, origin: `http://localhost:${port}` }),
+    begin: (run) => begin({ run, begins, built, person, origin: `http://localhost:${port}` }),
     remove: removeAll
   }
 }
 
 /** As hosted.md does it. There is no `local_trusted` in containers, so an `instance` is a `team`. */
-async function begin({ run, begins, person, origin }) {
+async function begin({ run, begins, built, person, origin }) {
+  if (!built) await run({ text: 'docker compose build gateway secrets paperclipai\n' })
   if (begins === 'nothing') return
   await run({ text: 'sh deploy/compose-secrets.sh\ndocker compose up -d\n' })
   await run({

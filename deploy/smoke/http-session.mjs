@@ -20,15 +20,15 @@ export function openSession({ origin, ca }) {
 
   /**
    * Sends a request; with a token as bearer, else with the cookies and the Origin that a browser would send.
-   * `retries`: how often to come again when a busy instance (503) says when.
+   * `retries`: how often to come again when a busy instance (503) says when. `extra`: headers beside our own.
    *
    * @param {string} method
    * @param {string} path
-   * @param {{ body?: unknown, token?: string, status?: number, retries?: number }} [options]
+   * @param {{ body?: unknown, token?: string, status?: number, retries?: number, extra?: Record<string, string> }} [options]
    */
-  async function send(method, path, { body, token, status = 200, retries = 0 } = {}) {
+  async function send(method, path, { body, token, status = 200, retries = 0, extra = {} } = {}) {
     const text = body === undefined ? '' : JSON.stringify(body)
-    const headers = { host: base.host }
+    const headers = { ...extra, host: base.host }
     if (body !== undefined) headers['content-type'] = 'application/json'
     if (text !== '') headers['content-length'] = String(Buffer.byteLength(text))
     if (token !== undefined) headers.authorization = `Bearer ${token}`
@@ -40,7 +40,7 @@ export function openSession({ origin, ca }) {
     const retryAfterSeconds = Number(reply.headers['retry-after'])
     if (reply.statusCode === 503 && retryAfterSeconds > 0 && retries > 0) {
       await sleep(retryAfterSeconds * 1_000)
-      return await send(method, path, { body, token, status, retries: retries - 1 })
+      return await send(method, path, { body, token, status, retries: retries - 1, extra })
     }
     if (token === undefined) keepCookies(reply.headers['set-cookie'] ?? [])
     if (reply.statusCode !== status) {

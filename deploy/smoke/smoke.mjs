@@ -1,7 +1,8 @@
 /**
  * One stage of deploy/compose-smoke.sh: `first` claims a new instance and does the main job, `again` finds its data
- * after a restart, `tls` does both behind Caddy. Reads SMOKE_URL, SMOKE_STATE (a private file that carries what later
- * stages need), SMOKE_CLAIM (stage `first`), SMOKE_CA and SMOKE_HTTP_URL (stage `tls`).
+ * after a restart, `tls` does both behind Caddy, `refused` is from no network that may administer. Reads SMOKE_URL,
+ * SMOKE_STATE (a private file that carries what later stages need), SMOKE_CLAIM (stage `first`), SMOKE_CA (behind Caddy)
+ * and SMOKE_HTTP_URL (stage `tls`).
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
@@ -12,10 +13,27 @@ import { doMainJob, runOnce } from './main-job.mjs'
 
 const readySecondsMax = 120
 const pollMs = 500
-const stages = { first, again, tls }
+/** Of networks in which nobody is. */
+const nobody = '192.0.2.7'
+/** Each route that is restricted, and what its neighbours might be taken for. */
+const adminPaths = [
+  ...['/api/admin/users', '/api/admin/activity?limit=1', '/api/admin/master-keys', '/api/admin/'],
+  ...[
+    '/API/Admin/users',
+    '/api/%61dmin/users',
+    '/api%2fadmin/users',
+    '/api//admin/users',
+    '//api/admin/users'
+  ],
+  ...['/api/./admin/users', '/x/../api/admin/users', '/%2e%2e/api/admin/users', '/api/board-api-keys'],
+  ...['/api/board-api-keys/x', '/api/board-claim/x/claim', '/board-claim', '/board-claim/x'],
+  ...['/sign-up', '/api/auth/sign-up/email', '/api/cli-auth/challenges/x/approve']
+]
+
+const stages = { first, again, tls, refused }
 
 const stage = stages[process.argv[2] ?? '']
-if (stage === undefined) throw new Error('usage: node deploy/smoke/smoke.mjs first|again|tls')
+if (stage === undefined) throw new Error('usage: node deploy/smoke/smoke.mjs first|again|tls|refused')
 await stage()
 
 async function first() {
@@ -71,6 +89,23 @@ async function tls() {
   await runOnce(session, { token: key, job })
   await doMainJob(session, { token: await makeBoardKey(session), name: 'Beyond' })
   say('the data of before, and the whole main job with a new board key')
+}
+
+async function refused() {
+  const { person, key, job } = readState()
+  const session = await openWhenReady({ ca: readFileSync(setting('SMOKE_CA'), 'utf8') })
+  const spoofed = { 'x-forwarded-for': nobody, 'x-real-ip': nobody, forwarded: `for=${nobody}` }
+  for (const path of adminPaths) {
+    const { json, headers } = await session.send('GET', path, { token: key, status: 403, extra: spoofed })
+    // What the gateway refuses has a request's own id.
+    assert.deepEqual([json.code, json.requestId], ['forbidden', '-'], path)
+    assert.match(String(headers['content-type']), /^application\/problem\+json/)
+  }
+  await session.send('POST', '/api/auth/sign-in/email', { body: person })
+  await runOnce(session, { token: key, job })
+  say(
+    `${adminPaths.length} spellings of routes that administer are refused to this address, whatever it claims to be`
+  )
 }
 
 /** @param {{ ca?: string }} [options] */

@@ -1,0 +1,63 @@
+import { spawnSync } from 'node:child_process'
+import { chmod, copyFile, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { repositoryRoot } from '@paperclip/testing'
+import t from 'tap'
+
+/**
+ * deploy/hosted.md itself needs a container engine: `npm run guide -- deploy/hosted.md`. Here is what makes up for the
+ * differences between implementations of compose, against a stand-in for one that honours little.
+ */
+const standIn = join(repositoryRoot, 'deploy/guide/compose-stand-in.mjs')
+
+/** Notes its arguments, shows each command as it goes to its engine, and ends with 0 whatever that said. */
+const implementation = `#!/bin/sh
+printf '%s\\n' "$*" >>"$NOTES"
+printf '%s' "$SECRET_SETTING" >>"$NOTES.setting"
+printf 'what the command says\\n'
+printf "['engine', '--version', '']\\nusing engine version: 1\\nengine run x\\nexit code: 3\\n"
+`
+
+async function place(test: { testdir(): string }, dotEnv: string) {
+  const folder = test.testdir()
+  const notes = join(folder, 'notes')
+  await copyFile(`${repositoryRoot}docker-compose.yml`, join(folder, 'docker-compose.yml'))
+  await writeFile(join(folder, '.env'), dotEnv)
+  await writeFile(join(folder, 'compose'), implementation)
+  await chmod(join(folder, 'compose'), 0o755)
+  const env = {
+    PATH: process.env.PATH,
+    COMPOSE: join(folder, 'compose'),
+    COMPOSE_PROJECT_NAME: 'p',
+    NOTES: notes
+  }
+  return {
+    notes: () => readFile(notes, 'utf8'),
+    setting: () => readFile(`${notes}.setting`, 'utf8'),
+    docker(...args: string[]) {
+      const { status, stdout } = spawnSync(process.execPath, [standIn, ...args], { cwd: folder, env })
+      return { status, stdout: stdout.toString() }
+    }
+  }
+}
+
+t.test('up starts what has no profile, and what has one that `.env` asks for', async (t) => {
+  const { docker, notes } = await place(t, 'COMPOSE_PROFILES=tls\n')
+  t.equal(docker('compose', 'up', '-d').status, 0)
+  const lasting = 'postgres gateway-migrate secrets-migrate secrets gateway'
+  t.equal(await notes(), `-p p up -d --force-recreate ${lasting} caddy\n`)
+  const without = await place(t, '')
+  without.docker('compose', 'up', '-d')
+  t.equal((await without.notes()).split('\n').at(-2), `-p p up -d --force-recreate ${lasting}`)
+})
+
+t.test('a command in a container ends with its own status and shows nothing but its output', async (t) => {
+  const { docker, notes, setting } = await place(t, '# of the operator\nSECRET_SETTING="two words"\n')
+  t.same(docker('compose', 'run', '--rm', 'paperclipai', 'company', 'list'), {
+    status: 3,
+    stdout: 'what the command says\n'
+  })
+  t.equal(await notes(), '-p p run -T --no-deps --rm paperclipai company list\n')
+  t.equal(await setting(), 'two words', '`.env` is for the containers too')
+  t.equal(docker('run', 'x').status, 127, 'and there is nothing but compose')
+})
