@@ -55,6 +55,7 @@ export async function openComposePlace({ repository, root, begins, built }) {
   return {
     ...{ root, folder, env, blockMsMax, person, adapt },
     begin: (run) => begin({ run, begins, built, person, origin: `http://localhost:${port}` }),
+    notice: () => undefined,
     remove: removeAll
   }
 }
@@ -80,6 +81,7 @@ function makeComposePerson({ folder, port }) {
   return {
     ...person,
     claim: (address) => person.claim(published(address)),
+    join: (address) => person.join(published(address)),
     approve: (address) => person.approve(published(address))
   }
 }

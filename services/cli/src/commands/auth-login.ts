@@ -12,8 +12,9 @@ import {
 import type { Command } from 'commander'
 import { findApiAddress } from '../api-address.js'
 import { type ApiFlags, openClient, withApiFlags } from '../api-session.js'
+import { browserAddress } from '../browser-address.js'
 import { CliError } from '../cli-error.js'
-import { type CliIo, envText, note } from '../cli-io.js'
+import { type CliIo, note } from '../cli-io.js'
 import { printRecord } from '../print.js'
 import { keepSignIn } from '../sign-ins.js'
 import { whoColumns } from './auth-whoami.js'
@@ -68,7 +69,7 @@ async function awaitDecision(
   const giveUp = () => gaveUp.abort()
   process.once('SIGINT', giveUp)
   process.once('SIGTERM', giveUp)
-  note(io, `open this address and approve the sign-in: ${approvalAddress(io, challenge)}`)
+  note(io, `open this address and approve the sign-in: ${browserAddress(io, challenge.approvalUrl)}`)
   note(io, `the page must show the code ${confirmationCode(id)}`)
   note(io, 'waiting for the approval; Ctrl-C gives up')
   try {
@@ -83,17 +84,6 @@ async function awaitDecision(
     process.off('SIGINT', giveUp)
     process.off('SIGTERM', giveUp)
   }
-}
-
-/**
- * The address for the browser. The gateway names itself as this command reached it, unless it was told its public URL;
- * in a container that is a name which nobody outside has, so what PAPERCLIP_PUBLIC_URL says here goes first.
- */
-function approvalAddress(io: CliIo, { approvalUrl, approvalPath }: CliChallengeCreated): string {
-  const publicUrl = envText(io, 'PAPERCLIP_PUBLIC_URL')
-  return publicUrl !== undefined && URL.canParse(publicUrl)
-    ? new URL(approvalPath, publicUrl).href
-    : approvalUrl
 }
 
 async function finishSignIn(

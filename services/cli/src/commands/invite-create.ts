@@ -7,6 +7,7 @@ import {
 } from '@paperclip/contracts'
 import { Argument, type Command } from 'commander'
 import { withApi } from '../api-session.js'
+import { browserAddress } from '../browser-address.js'
 import { MisuseError } from '../cli-error.js'
 import { type CliIo, note } from '../cli-io.js'
 import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
@@ -39,7 +40,8 @@ export function addInviteCreate(parent: Command, io: CliIo): void {
       const hours = flags.hours === undefined ? {} : { expiresInHours: parseHours(flags.hours) }
       await withApi(io, flags, async (client) => {
         const companyId = await pickCompany(client, io, flags)
-        const record = await client.call(createInvite, { params: { companyId }, body: { role, ...hours } })
+        const created = await client.call(createInvite, { params: { companyId }, body: { role, ...hours } })
+        const record = { ...created, url: browserAddress(io, created.url) }
         printRecord(io, { json: flags.json ?? false, record, columns })
         note(io, 'the address is shown this once')
       })

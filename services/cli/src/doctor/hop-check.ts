@@ -9,7 +9,7 @@ const dayMs = 24 * 3_600_000
 const renewDays = 14
 
 const useTls =
-  'give both services PAPERCLIP_INTERNAL_TLS_CERT_FILE, _KEY_FILE and _CA_FILE, and https in PAPERCLIP_SECRETS_URL; see deploy/README.md'
+  'give both services PAPERCLIP_INTERNAL_TLS_CERT_FILE, _KEY_FILE and _CA_FILE, and https in PAPERCLIP_SECRETS_URL; see deploy/hosted.md'
 
 /** What doctor shows to the secrets service, or null. Throws KeyFileError. */
 export function doctorTls({ settings }: DoctorContext): TlsSource | null {
