@@ -21,6 +21,8 @@ import t from 'tap'
 import { shippedMigrations } from './support/e2e-installation.js'
 import { openAdmin } from './support/e2e-ledger.js'
 
+// Each step starts a shell, openssl and a process that asks the database.
+t.setTimeout(100_000)
 const run = promisify(execFile)
 const database = await testDatabase(t, { migrations: shippedMigrations })
 const admin = await openAdmin(database.adminUrl)

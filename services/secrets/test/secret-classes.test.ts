@@ -90,15 +90,12 @@ t.test('no secret is renamed into one, and none is linked or imported as one', a
 })
 
 t.test(
-  'a name is refused without being repeated: it may be a key that was typed into the wrong field',
+  'a name is refused without being repeated: what stands in the wrong field may be anything',
   async (t) => {
-    const name = `paperclip_agent_${'Zx9'.repeat(14)}`
-    const { status, text } = await app.send(operator(), 'POST', `/companies/${newId()}/secrets`, {
-      name,
-      value: 'v'
-    })
+    const body = { name: 'paperclip canary-typed-here', value: 'v' }
+    const { status, text } = await app.send(operator(), 'POST', `/companies/${newId()}/secrets`, body)
     t.equal(status, 422)
-    t.notMatch(text, 'Zx9Zx9')
+    t.notMatch(text, 'canary-typed')
     t.match(text, /PAPERCLIP_\*/)
   }
 )
