@@ -11,7 +11,7 @@ import { baseEnvironment, copyTrackedFiles, findFreePorts, linkClone } from './p
 
 /** `npm ci` and a first build on a machine that has other things to do. */
 const freshMsMax = 900_000
-const builtMsMax = 180_000
+const builtMsMax = 300_000
 /** The terminal in which the instance runs that is there when a guide begins. */
 export const instanceTerminal = 'instance'
 /** How deep homes of instances may lie in the place. */
