@@ -83,7 +83,7 @@ export async function newOperator(t: HasTeardown, more: Record<string, string> =
  */
 export async function readmeCommands(): Promise<string[]> {
   const text = await readFile(join(repositoryRoot, 'README.md'), 'utf8')
-  const blocks = [...text.matchAll(/```sh\n(.*?)```/gs)].map(([, block = '']) => block.trim())
+  const blocks = [...text.matchAll(/```sh[^\n]*\n(.*?)```/gs)].map(([, block = '']) => block.trim())
   return blocks
     .filter((block) => block.includes('paperclipai ') && !block.includes('auth login'))
     .flatMap((block) => block.split('\n'))
