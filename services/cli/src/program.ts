@@ -6,6 +6,7 @@ import { addAgentCreateKey } from './commands/agent-create-key.js'
 import { addAgentKeys } from './commands/agent-keys.js'
 import { addAgentList } from './commands/agent-list.js'
 import { addAgentRevokeKey } from './commands/agent-revoke-key.js'
+import { addAgentRotateKeys } from './commands/agent-rotate-keys.js'
 import { addAgentRun } from './commands/agent-run.js'
 import { addAuditExport } from './commands/audit-export.js'
 import { addAuditList } from './commands/audit-list.js'
@@ -48,6 +49,7 @@ import { addSecretsDestroyVersion } from './commands/secrets-destroy-version.js'
 import { addSecretsDisableVersion } from './commands/secrets-disable-version.js'
 import { addSecretsDoctor } from './commands/secrets-doctor.js'
 import { addSecretsEnableVersion } from './commands/secrets-enable-version.js'
+import { addSecretsExposed } from './commands/secrets-exposed.js'
 import { addSecretsLink } from './commands/secrets-link.js'
 import { addSecretsList } from './commands/secrets-list.js'
 import { addSecretsMigrateInlineEnv } from './commands/secrets-migrate-inline-env.js'
@@ -61,6 +63,7 @@ import { addUserDemote } from './commands/user-demote.js'
 import { addUserEndSessions } from './commands/user-end-sessions.js'
 import { addUserList } from './commands/user-list.js'
 import { addUserPromote } from './commands/user-promote.js'
+import { addUserRevokeKeys } from './commands/user-revoke-keys.js'
 import { addVaultCreate } from './commands/vault-create.js'
 import { addVaultDefault } from './commands/vault-default.js'
 import { addVaultDisable } from './commands/vault-disable.js'
@@ -85,7 +88,15 @@ const groups: readonly [name: string, summary: string, commands: readonly AddCom
   [
     'agent',
     'agents, their keys, and running a command as one',
-    [addAgentList, addAgentCreate, addAgentRun, addAgentKeys, addAgentCreateKey, addAgentRevokeKey]
+    [
+      addAgentList,
+      addAgentCreate,
+      addAgentRun,
+      addAgentKeys,
+      addAgentCreateKey,
+      addAgentRevokeKey,
+      addAgentRotateKeys
+    ]
   ],
   [
     'secrets',
@@ -104,6 +115,7 @@ const groups: readonly [name: string, summary: string, commands: readonly AddCom
       addSecretsUsage,
       addSecretsAccessEvents,
       addSecretsProviders,
+      addSecretsExposed,
       addSecretsDeclarations,
       addSecretsMigrateInlineEnv,
       addSecretsDoctor
@@ -120,7 +132,7 @@ const groups: readonly [name: string, summary: string, commands: readonly AddCom
   [
     'user',
     'people of this instance',
-    [addUserList, addUserDelete, addUserPromote, addUserDemote, addUserEndSessions]
+    [addUserList, addUserDelete, addUserPromote, addUserDemote, addUserEndSessions, addUserRevokeKeys]
   ],
   ['activity', 'what was changed, by whom', [addActivityList]],
   ['backup', 'copies of this instance, and an instance of a copy', [addBackupCreate, addBackupRestore]],

@@ -195,6 +195,30 @@ t.test("another's key is as absent, and revoking one's own twice is fine", async
   t.notOk(keysOf(await call('GET', keysPath, { token })).some((key) => key.id === bobs.id))
 })
 
+t.test(
+  'an admin revokes all keys of a person at once, and of their own all but the one that asks',
+  async (t) => {
+    const [chief, ada] = [await makeUserRow(sql, { admin: true }), await makeUserRow(sql)]
+    const { token } = await makeBoardKeyRow(sql, chief, { instanceAdmin: true })
+    const spare = await makeBoardKeyRow(sql, chief)
+    const keys = [await makeBoardKeyRow(sql, ada), await makeBoardKeyRow(sql, ada, { companyId: mine })]
+    const revokeAll = (userId: string, by = token) =>
+      call('DELETE', `/api/admin/users/${userId}/board-api-keys`, { token: by })
+    t.match(await revokeAll(ada, spare.token), { status: 403 }, 'a key without administration')
+    t.match(await revokeAll(newId()), { status: 404, json: { code: 'not_found' } })
+    t.match(await revokeAll(ada), { status: 200, json: { revoked: 2 } })
+    for (const at of [one, two])
+      for (const key of keys)
+        t.match(await me(key.token, at), { status: 401, json: { code: 'credential_revoked' } })
+    t.match(await activityOf(keys[0]?.id ?? ''), [{ action: 'board_key.revoked', actorId: chief }])
+    t.match(await revokeAll(ada), { json: { revoked: 0 } }, 'again changes nothing')
+    t.match(await revokeAll(chief), { status: 200, json: { revoked: 1 } })
+    t.equal((await me(spare.token)).status, 401)
+    t.equal((await me(token)).status, 200)
+    t.match(await revokeAll('local-board'), { status: 200 }, 'who has keys and no row')
+  }
+)
+
 t.test('a dead key is 401 with the next request, on every gateway, and says what kind of dead', async (t) => {
   const endings: Record<string, [(key: { id: string; token: string; userId: string }) => Promise<unknown>, string]> = {
     revoked: [({ id, token }) => call('DELETE', `${keysPath}/${id}`, { token }), 'credential_revoked'],

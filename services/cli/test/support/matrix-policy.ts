@@ -123,6 +123,7 @@ export const policies: Readonly<Record<string, Policy>> = {
   demoteUser: { people: 'instance_admin', call: ofNewUser },
   deleteUser: { people: 'instance_admin', call: ofNewUser },
   endUserSessions: { people: 'instance_admin', call: ofNewUser },
+  revokeUserKeys: { people: 'instance_admin', call: ofNewUser },
   listInstanceActivity: { people: 'instance_admin' },
   getMasterKeys: { people: 'instance_admin' },
   // With one key alone there is nothing to activate, and nothing to wrap again.

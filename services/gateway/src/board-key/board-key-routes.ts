@@ -1,10 +1,16 @@
-import { createBoardKey, listBoardKeys, revokeBoardKey, revokeCurrentBoardKey } from '@paperclip/contracts'
+import {
+  createBoardKey,
+  listBoardKeys,
+  revokeBoardKey,
+  revokeCurrentBoardKey,
+  revokeUserKeys
+} from '@paperclip/contracts'
 import { mount, type Server } from '@paperclip/server'
 import { actorIdOf } from '../auth/actor.js'
 import type { Paging } from '../paging.js'
 import type { BoardKeyService } from './board-key-service.js'
 
-/** Board keys of the caller. */
+/** Board keys of the caller, and taking away those of others. */
 export function boardKeyRoutes(
   app: Server,
   { keys, paging }: { keys: BoardKeyService; paging: Paging }
@@ -38,5 +44,9 @@ export function boardKeyRoutes(
       const keyId = await keys.revokeCurrent(request.actor)
       return { revoked: true as const, keyId }
     }
+  })
+  app.route({
+    ...mount('/api', revokeUserKeys),
+    handler: async (request) => ({ revoked: await keys.revokeAllOf(request.actor, request.params.id) })
   })
 }

@@ -1,5 +1,10 @@
-import type { BoardKeyCreated, BoardKeyView, CreateBoardKey } from '@paperclip/contracts'
-import type { Db } from '@paperclip/db'
+import {
+  type BoardKeyCreated,
+  type BoardKeyView,
+  type CreateBoardKey,
+  localOperatorId
+} from '@paperclip/contracts'
+import type { Db, Tx } from '@paperclip/db'
 import { AppError } from '@paperclip/server'
 import type { Actor, BoardActor } from '../auth/actor.js'
 import { requireBoard } from '../auth/authorize.js'
@@ -11,8 +16,16 @@ import type { Mutate } from '../outbox/mutation.js'
 import { insertOutbox } from '../outbox/outbox-store.js'
 import type { PageRequest } from '../paging.js'
 import { cleanName } from '../text.js'
+import { requireStillAdmin } from '../user/still-admin.js'
 import { boardKeyActivity, boardKeyExpiryDefault, issueBoardKey } from './board-key-issue.js'
-import { hasBoardKey, listBoardKeyRows, revokeBoardKeyRow } from './board-key-store.js'
+import {
+  hasBoardKey,
+  holdUser,
+  listBoardKeyRows,
+  lockBoardKeysOf,
+  revokeBoardKeyRow,
+  revokeBoardKeyRowsOf
+} from './board-key-store.js'
 
 /** Rules of board keys: everybody has and sees their own only. */
 export interface BoardKeyService {
@@ -24,6 +37,11 @@ export interface BoardKeyService {
   revoke(actor: Actor, keyId: string): Promise<void>
   /** Revokes the key that the caller came with, and gives its id. */
   revokeCurrent(actor: Actor): Promise<string>
+  /**
+   * Revokes every key of a user but the one that the caller came with, and says how many worked or had run out. A key
+   * that is made at the same moment is either revoked too, or made by a session that is still open.
+   */
+  revokeAllOf(actor: Actor, userId: string): Promise<number>
 }
 
 /** Makes the service. */
@@ -56,6 +74,21 @@ export function createBoardKeyService(db: Db<GatewayDatabase>, mutate: Mutate): 
       if (board.credentialKind !== 'board_key' || board.credentialId === null) throw new AppError('forbidden')
       await revoke(board, board.credentialId)
       return board.credentialId
-    }
+    },
+    revokeAllOf: (actor, userId) => mutate((tx) => revokeAllOf(tx, requireBoard(actor), userId))
   }
+}
+
+async function revokeAllOf(tx: Tx<GatewayDatabase>, actor: BoardActor, userId: string): Promise<number> {
+  // The local operator has keys, and no row.
+  if (userId !== localOperatorId && !(await holdUser(tx, userId))) throw new AppError('not_found')
+  await requireStillAdmin(tx, actor)
+  await lockBoardKeysOf(tx, userId)
+  const exceptKeyId = actor.credentialKind === 'board_key' ? actor.credentialId : null
+  const keys = await revokeBoardKeyRowsOf(tx, { userId, exceptKeyId })
+  await insertOutbox(
+    tx,
+    keys.map((key) => boardKeyActivity(actor, 'board_key.revoked', key))
+  )
+  return keys.length
 }

@@ -143,3 +143,17 @@ export async function revokeBoardKeyRow(
   const row = await query.returning(shown).executeTakeFirst()
   return row && toBoardKey(row)
 }
+
+/** Revokes every key of a user but one, and gives those that were not revoked before. Index: `(user_id, id)`. */
+export async function revokeBoardKeyRowsOf(
+  tx: Tx<GatewayDatabase>,
+  { userId, exceptKeyId }: { userId: string; exceptKeyId: string | null }
+): Promise<BoardKeyView[]> {
+  let query = tx
+    .updateTable('board_api_keys')
+    .set({ revoked_at: sql<Date>`now()` })
+    .where('user_id', '=', userId)
+    .where('revoked_at', 'is', null)
+  if (exceptKeyId !== null) query = query.where('id', '<>', exceptKeyId)
+  return (await query.returning(shown).execute()).map(toBoardKey)
+}

@@ -1,4 +1,4 @@
-import { localOperatorId, type UserView } from '@paperclip/contracts'
+import type { UserView } from '@paperclip/contracts'
 import type { Db, Tx } from '@paperclip/db'
 import { AppError } from '@paperclip/server'
 import type { Actor } from '../auth/actor.js'
@@ -10,11 +10,11 @@ import type { Mutate } from '../outbox/mutation.js'
 import { insertOutbox } from '../outbox/outbox-store.js'
 import type { PageRequest } from '../paging.js'
 import { actAs, deleteSessionsOf } from '../session/session-store.js'
+import { requireStillAdmin } from './still-admin.js'
 import {
   deleteInstanceAdmin,
   deleteUserRow,
   findUser,
-  holdInstanceAdmin,
   holdRightsOf,
   insertInstanceAdmin,
   listUserRows,
@@ -106,13 +106,6 @@ async function deleteUser(tx: Tx<GatewayDatabase>, actor: Actor, userId: string)
       metadata: { memberships: memberships.length, sessions }
     })
   ])
-}
-
-/** What an admin does to others must not come after they were told to be one no more. */
-async function requireStillAdmin(tx: Tx<GatewayDatabase>, actor: Actor): Promise<void> {
-  const { userId } = requireBoard(actor)
-  // The local operator is an admin without a row.
-  if (userId !== localOperatorId && !(await holdInstanceAdmin(tx, userId))) throw new AppError('forbidden')
 }
 
 /** Records a change of administration, and ends the sessions that were begun with other rights. */

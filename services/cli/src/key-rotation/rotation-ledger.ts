@@ -1,0 +1,141 @@
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, open, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { replacePrivateFile, tighten } from '@paperclip/instance'
+import { CliError } from '../cli-error.js'
+
+/** A key that was there when the rotation began. Names are for people and for the names of folders. */
+export interface PlannedKey {
+  readonly companyId: string
+  readonly company: string
+  readonly agentId: string
+  readonly agent: string
+  readonly keyId: string
+  readonly name: string
+  readonly lastUsedAt: string | null
+  readonly expiresAt: string | null
+}
+
+/**
+ * How far a key has come. `creating`: its successor may exist, without anybody having its token. `written`: the token
+ * of the successor is in its file. `revoked`: the key itself is no more; without `newKeyId`, nothing took its place.
+ */
+export interface KeyProgress {
+  readonly keyId: string
+  readonly step: 'creating' | 'written' | 'revoked'
+  readonly newKeyId?: string
+  readonly file?: string
+}
+
+interface Head {
+  readonly version: 1
+  /** Where and what is rotated, as one text: another rotation must not go on in this folder. */
+  readonly subject: string
+  readonly beganAt: string
+}
+
+const ownerOnly = 0o700
+const fileName = 'rotation.jsonl'
+/** Held while a rotation is at work in its folder. */
+export const rotationLockName = '.lock'
+
+/**
+ * What is to be rotated and how far it has come, as a file of JSON lines: the plan, written whole or not at all, then a
+ * line for each step, on the disk before the next one begins. Holds ids and names, never a token.
+ */
+export class RotationLedger {
+  readonly #path: string
+  #keys: readonly PlannedKey[] = []
+  readonly #progress = new Map<string, KeyProgress>()
+
+  private constructor(path: string) {
+    this.#path = path
+  }
+
+  /**
+   * Makes the folder of a rotation, for its owner alone. Throws {@link CliError} for one that holds something else,
+   * whose rights are not ours to change.
+   */
+  static async makeFolder(folder: string): Promise<void> {
+    try {
+      await mkdir(folder, { recursive: true, mode: ownerOnly })
+      const names = await readdir(folder)
+      if (!names.includes(fileName) && names.some((name) => !isOwn(name)))
+        throw new CliError(`${folder} holds something else`, { hint: 'name a folder that is not there yet' })
+      await chmod(folder, ownerOnly)
+    } catch (error) {
+      if (error instanceof CliError) throw error
+      throw new CliError(`${folder} cannot be used (${(error as NodeJS.ErrnoException).code})`)
+    }
+  }
+
+  /** Reads the ledger of a folder, if there is one; {@link hasPlan} says whether it goes on. */
+  static async open(folder: string, subject: string): Promise<RotationLedger> {
+    const ledger = new RotationLedger(join(folder, fileName))
+    if (ledger.hasPlan) await ledger.#read(subject)
+    return ledger
+  }
+
+  get hasPlan(): boolean {
+    return existsSync(this.#path)
+  }
+
+  get keys(): readonly PlannedKey[] {
+    return this.#keys
+  }
+
+  progressOf(keyId: string): KeyProgress | undefined {
+    return this.#progress.get(keyId)
+  }
+
+  /** Ids of all keys that this rotation has made and kept. */
+  newKeyIds(): Set<string> {
+    return new Set([...this.#progress.values()].flatMap(({ newKeyId }) => newKeyId ?? []))
+  }
+
+  async plan(subject: string, keys: readonly PlannedKey[]): Promise<void> {
+    const head: Head = { version: 1, subject, beganAt: new Date().toISOString() }
+    const lines = [head, ...keys.map((key) => ({ planned: key })), { whole: keys.length }]
+    await replacePrivateFile(this.#path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+    this.#keys = keys
+  }
+
+  async note(progress: KeyProgress): Promise<void> {
+    const file = await open(this.#path, 'a')
+    try {
+      // What a kill left unfinished must not spoil this line too.
+      await file.write(`\n${JSON.stringify(progress)}\n`)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    this.#progress.set(progress.keyId, progress)
+  }
+
+  async #read(subject: string): Promise<void> {
+    await tighten(this.#path)
+    const lines = (await readFile(this.#path, 'utf8')).split('\n').filter((line) => line !== '')
+    const [head, ...rest] = lines.map(parseLine)
+    if (head?.version !== 1)
+      throw new CliError(`${this.#path} is not the record of a rotation`, { hint: 'name another folder' })
+    if (head.subject !== subject)
+      throw new CliError(`${this.#path} is of another rotation`, { hint: 'name another folder' })
+    this.#keys = rest.flatMap((line) => (line?.planned as PlannedKey | undefined) ?? [])
+    for (const line of rest)
+      if (line?.step !== undefined) this.#progress.set(String(line.keyId), line as unknown as KeyProgress)
+  }
+}
+
+/** What a rotation that was killed before it had a plan leaves behind. */
+function isOwn(name: string): boolean {
+  return name.startsWith(rotationLockName) || name.startsWith(`${fileName}.tmp-`)
+}
+
+/** Undefined for a line that was cut off. */
+function parseLine(line: string): Record<string, unknown> | undefined {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined
+  }
+}

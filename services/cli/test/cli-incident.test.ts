@@ -1,0 +1,271 @@
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { AgentKeyView, RunView, UserView } from '@paperclip/contracts'
+import t from 'tap'
+import { type FakeHandler, fakeGateway } from './fixtures/fake-gateway.js'
+import { runCli } from './fixtures/run-cli.js'
+import { acme, agentId, anthropic, coder, companyId, runId, sampleId } from './fixtures/sample-rows.js'
+
+const time = '2026-01-31T12:00:00.000Z'
+const token = (n: number) => `paperclip_agent_${String(n).padStart(43, 'x')}`
+const keyOf = (n: number, more: Partial<AgentKeyView> = {}): AgentKeyView => ({
+  ...{ id: sampleId(6, n), name: 'ci', createdAt: time, lastUsedAt: null, revokedAt: null, expiresAt: null },
+  ...more
+})
+
+function folder(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'paperclip-incident-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  return dir
+}
+
+/** An agent's keys as a gateway keeps them. `creates` may fail a creation, before or after it has happened. */
+function keeper(
+  keys: AgentKeyView[],
+  creates: (count: number, make: () => AgentKeyView) => null | undefined = () => undefined
+) {
+  let next = 100
+  const make = (name: string) => {
+    const made = keyOf(next++, { name })
+    keys.unshift(made)
+    return made
+  }
+  const handlers: Record<string, FakeHandler> = {
+    listCompanies: () => ({ body: [acme] }),
+    listAgents: () => ({ body: [coder] }),
+    listAgentKeys: () => ({ body: keys }),
+    createAgentKey: ({ body }, count) => {
+      const { name } = body as { name: string }
+      if (creates(count, () => make(name)) === null) return null
+      const { id } = make(name)
+      return { body: { id, name, token: token(count), createdAt: time, expiresAt: null } }
+    },
+    revokeAgentKey: ({ params }) => {
+      const at = keys.findIndex(({ id }) => id === params.keyId)
+      if (at === -1) return { problem: 'not_found' }
+      keys.splice(at, 1, { ...(keys[at] as AgentKeyView), revokedAt: time })
+      return { body: { ok: true } }
+    }
+  }
+  const list = () => [...keys]
+  const live = () => keys.filter(({ revokedAt }) => revokedAt === null).map(({ id }) => id)
+  return { handlers, list, live }
+}
+
+const filesBelow = (out: string) =>
+  readdirSync(out, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.key'))
+    .sort()
+const rotate = (origin: string, ...args: string[]) => runCli(['agent', 'rotate-keys', ...args], { origin })
+
+t.test('every key gets a successor in a file of its own, and only then is it revoked', async (t) => {
+  const gone = keyOf(3, { name: 'old', expiresAt: '2026-01-01T00:00:00.000Z' })
+  const keys = keeper([keyOf(1), keyOf(2, { name: '../ci' }), gone, keyOf(4, { revokedAt: time })])
+  const gateway = await fakeGateway(t, keys.handlers)
+  const out = join(folder(), 'new', 'keys')
+  t.match(await rotate(gateway.origin, '--out', out), { code: 2, stderr: /stop working[\s\S]*--yes/ })
+  t.match(await rotate(gateway.origin, '--yes'), { code: 2, stderr: /--out is missing/ })
+  t.match(await rotate(gateway.origin, 'coder', '--all-companies', '--dry-run'), { code: 2 })
+  t.match(await rotate(gateway.origin, '--dry-run'), { code: 0, stderr: /3 keys would be replaced/ })
+  t.same(keys.live().length, 3)
+  const done = await rotate(gateway.origin, '--out', out, '--yes', '--json')
+  t.equal(done.code, 0, done.stderr)
+  const { keys: rows, madeMeanwhile } = JSON.parse(done.stdout)
+  t.same(
+    rows.map(({ keyId, file }: { keyId: string; file: string | null }) => [keyId, file === null]),
+    [
+      [sampleId(6, 1), false],
+      [sampleId(6, 2), false],
+      [sampleId(6, 3), true]
+    ]
+  )
+  t.same(madeMeanwhile, [])
+  t.same(filesBelow(out), [1, 0].map((n) => `acme-00000001/coder-00000001/ci-0000010${n}.key`).reverse())
+  for (const name of filesBelow(out)) {
+    t.match(readFileSync(join(out, name), 'utf8'), /^paperclip_agent_x+\d\n$/)
+    t.equal(statSync(join(out, name)).mode & 0o777, 0o600)
+  }
+  for (const dir of ['', 'acme-00000001', 'acme-00000001/coder-00000001'])
+    t.equal(statSync(join(out, dir)).mode & 0o777, 0o700)
+  t.notMatch(done.stdout + done.stderr, /paperclip_agent_/)
+  const changes = gateway.operations().filter((name) => /AgentKey$/.test(name))
+  t.same(changes, [...Array(2).fill(['createAgentKey', 'revokeAgentKey']).flat(), 'revokeAgentKey'])
+  const before = gateway.calls.length
+  t.match(await rotate(gateway.origin, '--out', out, '--yes'), { code: 0, stderr: /2 keys are replaced/ })
+  t.notMatch(gateway.operations().slice(before).join(), /create|revoke/, 'again changes nothing')
+  t.match(await rotate(gateway.origin, '--out', out, '--yes', 'coder'), {
+    code: 1,
+    stderr: /of another rotation/
+  })
+  t.same(gateway.violations, [])
+})
+
+t.test('what was cut off between any two steps goes on, and leaves no key without an owner', async (t) => {
+  // The reply of the second creation is lost. Below, the file of a key is there, and the note that it is, is not.
+  const keys = keeper([keyOf(1), keyOf(2)], (count, make) => (count === 2 && make() ? null : undefined))
+  const gateway = await fakeGateway(t, keys.handlers)
+  const out = join(folder(), 'keys')
+  t.match(await rotate(gateway.origin, '--out', out, '--yes'), { code: 1, stderr: /ended the connection/ })
+  t.equal(keys.live().length, 3, 'one is replaced, of the other the token is lost')
+  t.match(await rotate(gateway.origin, '--out', out, '--yes'), { code: 0, stderr: /going on after 1 of 2/ })
+  t.equal(keys.live().length, 2)
+  t.equal(filesBelow(out).length, 2)
+
+  const others = keeper([keyOf(1)])
+  const second = await fakeGateway(t, others.handlers)
+  const place = join(folder(), 'keys')
+  t.equal((await rotate(second.origin, '--out', place, '--yes')).code, 0)
+  const ledger = join(place, 'rotation.jsonl')
+  const lines = readFileSync(ledger, 'utf8').split('\n')
+  const cut = lines.findIndex((line) => line.includes('"written"'))
+  writeFileSync(ledger, `${lines.slice(0, cut).join('\n')}\n{"keyId":"0198`)
+  const made = second.operations().filter((name) => name === 'createAgentKey').length
+  t.equal((await rotate(second.origin, '--out', place, '--yes')).code, 0)
+  t.equal(
+    second.operations().filter((name) => name === 'createAgentKey').length,
+    made,
+    'its file is its proof'
+  )
+  t.equal(others.live().length, 1)
+  t.same([...gateway.violations, ...second.violations], [])
+})
+
+t.test('a folder of somebody else, or at work, is left alone; a key made meanwhile is told', async (t) => {
+  const keys = keeper([keyOf(1)])
+  const gateway = await fakeGateway(t, keys.handlers)
+  const out = folder()
+  writeFileSync(join(out, 'mine'), '')
+  chmodSync(out, 0o755)
+  t.match(await rotate(gateway.origin, '--out', out, '--yes'), { code: 1, stderr: /holds something else/ })
+  t.equal(statSync(out).mode & 0o777, 0o755)
+  const busy = join(folder(), 'busy')
+  mkdirSync(busy)
+  const { startedAt } =
+    (await import('@paperclip/postgres').then(({ findProcess }) => findProcess(process.pid))) ?? {}
+  writeFileSync(join(busy, '.lock'), `${process.pid} ${startedAt}\n`)
+  t.match(await rotate(gateway.origin, '--out', busy, '--yes'), {
+    code: 1,
+    stderr: /another command is at work/
+  })
+  t.equal(keys.live().length, 1)
+
+  const place = join(folder(), 'keys')
+  const run = { ...openRunView(), status: 'running' as const }
+  const meanwhile = await fakeGateway(t, {
+    ...keys.handlers,
+    listRuns: () => ({ body: [run, { ...run, id: sampleId(5, 2), status: 'failed', finishedAt: time }] }),
+    finishRun: () => ({ body: { ...run, status: 'cancelled', finishedAt: time } }),
+    listAgentKeys: (_, count) => ({
+      body: count === 1 ? keys.list() : [keyOf(50, { name: 'stranger' }), ...keys.list()]
+    })
+  })
+  const { code, stderr } = await rotate(meanwhile.origin, '--out', place, '--close-runs', '--yes')
+  t.equal(code, 0)
+  t.match(stderr, /1 open runs are ended/)
+  t.match(stderr, /not by this: key .*0050 \(stranger\) of coder in Acme[\s\S]*agent revoke-key/)
+  t.equal(meanwhile.operations().filter((name) => name === 'finishRun').length, 1)
+  t.same(meanwhile.violations, [])
+})
+
+t.test('everybody is signed out, and their keys and invites revoked, when all are meant', async (t) => {
+  const ada: UserView = {
+    id: 'u-1',
+    name: 'Ada',
+    email: 'ada@example.com',
+    isInstanceAdmin: false,
+    createdAt: time
+  }
+  const bob: UserView = { ...ada, id: 'u-2', email: 'bob@example.com' }
+  const invite = { id: sampleId(8), role: 'viewer', expiresAt: time, createdAt: time }
+  const gateway = await fakeGateway(t, {
+    listUsers: () => ({ body: [bob, ada] }),
+    endUserSessions: ({ params }) =>
+      params.id === 'u-2' ? { problem: 'not_found' } : { body: { ok: true } },
+    revokeUserKeys: () => ({ body: { revoked: 2 } }),
+    getCliMe: (_, count) => ({
+      body: {
+        ...{ user: null, userId: 'u-1', isInstanceAdmin: true, companyIds: [], memberships: [] },
+        ...(count === 1
+          ? { source: 'board_key', keyId: sampleId(9) }
+          : { source: 'local_operator', keyId: null })
+      }
+    }),
+    revokeCurrentBoardKey: () => ({ body: { revoked: true, keyId: sampleId(9) } }),
+    listCompanies: () => ({ body: [acme, { ...acme, id: sampleId(1, 2), status: 'archived' }] }),
+    listInvites: ({ params }) => ({
+      body: params.companyId === companyId ? [invite, { ...invite, id: sampleId(8, 2) }] : []
+    }),
+    revokeInvite: (_, count) => (count === 2 ? { problem: 'not_found' } : { body: { ok: true } }),
+    listSecrets: ({ params }) => ({
+      body:
+        params.companyId === companyId
+          ? [
+              anthropic,
+              { ...anthropic, id: sampleId(4, 2), key: 'far', provider: 'aws_secrets_manager' },
+              {
+                ...anthropic,
+                id: sampleId(4, 3),
+                key: 'linked',
+                provider: 'aws_secrets_manager',
+                managedMode: 'external_reference',
+                externalRef: 'x'
+              },
+              { ...anthropic, id: sampleId(4, 4), key: 'asleep', status: 'disabled' }
+            ]
+          : []
+    })
+  })
+  const cli = (...args: string[]) => runCli(args, { origin: gateway.origin })
+  for (const verb of ['end-sessions', 'revoke-keys']) {
+    t.match(await cli('user', verb), { code: 2, stderr: /nobody is named/ })
+    t.match(await cli('user', verb, 'ada', '--all', '--yes'), { code: 2 })
+    t.match(await cli('user', verb, '--all'), { code: 2, stderr: /say --yes/ })
+  }
+  t.match(await cli('user', 'end-sessions', '--all', '--yes'), {
+    code: 0,
+    stderr: /all 2 people are signed out/
+  })
+  t.match(await cli('user', 'end-sessions', 'u-2'), { code: 1 }, 'one who is named must be there')
+  t.match(await cli('user', 'revoke-keys', 'Ada@example.com'), { code: 0, stderr: /2 board keys of ada@/ })
+  t.same(JSON.parse((await cli('user', 'revoke-keys', '--all', '--yes', '--json')).stdout), { revoked: 6 })
+  t.match(gateway.last('revokeUserKeys')?.params, { id: 'local-board' })
+  t.match(await cli('user', 'revoke-keys', '--this', '--all'), { code: 2 })
+  t.match(await cli('user', 'revoke-keys', '--this'), { code: 0, stderr: /of this command is revoked/ })
+  t.match(await cli('user', 'revoke-keys', '--this'), { code: 0, stderr: /nothing to do/ })
+  t.match(await cli('invite', 'list'), { code: 0, stdout: /^ID +ROLE +EXPIRES/ })
+  t.match(await cli('invite', 'revoke', 'paperclip_invite_x'), { code: 2, stderr: /<invite-id> is not an id/ })
+  t.match(await cli('invite', 'revoke'), { code: 2, stderr: /one invite, or --all/ })
+  t.match(await cli('invite', 'revoke', '--all', '--all-companies'), { code: 0, stderr: /1 open invites/ })
+  t.match(await cli('invite', 'revoke', invite.id), { code: 0, stderr: /is revoked/ })
+  const exposed = await cli('secrets', 'exposed', '--all-companies', '--json')
+  t.same(
+    JSON.parse(exposed.stdout).map(({ key }: { key: string }) => key),
+    ['asleep', 'anthropic-api-key'],
+    'what lies elsewhere is not in this database'
+  )
+  t.match(await cli('secrets', 'exposed', '--all-companies', '--company-id', companyId), { code: 2 })
+  t.same(gateway.violations, [])
+})
+
+function openRunView(): RunView {
+  const openedBy = {
+    actorType: 'user' as const,
+    actorId: 'u-1',
+    credentialKind: 'session' as const,
+    credentialId: null
+  }
+  return {
+    ...{ id: runId, companyId, agentId, projectId: null, status: 'running', openedBy, leaseExpiresAt: null },
+    ...{ expiresAt: time, startedAt: time, finishedAt: null }
+  }
+}
