@@ -18,8 +18,10 @@
 #   --yes         do not ask
 #
 # PAPERCLIPAI: how to call the command line, `npx --no-install paperclipai` unless set.
-# PAPERCLIP_RESTART: a command that restarts the secrets service, or the instance. Without it the script ends with
-# status 3 when that is to be done, and goes on when it is called again.
+# PAPERCLIP_PREPARE, PAPERCLIP_RESTART: commands that bring a new master key beside the old one, and that restart the
+# secrets service. With compose: `sh deploy/compose-rotate.sh master_key prepare`, `docker compose restart secrets`. An
+# instance of `npm start` needs no first one. Without the second, the script ends with status 3 when it is your turn to
+# restart, and goes on when it is called again.
 #
 # Exit: 0 done, 1 failed (call it again), 2 misused (nothing was changed), 3 it is your turn (then call it again).
 set -u
@@ -172,11 +174,15 @@ retire_former() {
   done
 }
 
+prepare_key() {
+  if [ -n "${PAPERCLIP_PREPARE:-}" ]; then sh -c "$PAPERCLIP_PREPARE" >&2 </dev/null; else paperclipai master-key rotate --prepare >&2; fi
+}
+
 # A new key beside the old one, in the hands of a process.
 bring_new_key() {
   if is_done key-prepared; then
     restart 'restart the instance, so that it reads the new master key'
-  elif paperclipai master-key rotate --prepare >&2; then
+  elif prepare_key; then
     finish key-prepared
     restart 'back up the new master key and restart the instance'
   else

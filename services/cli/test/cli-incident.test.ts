@@ -243,7 +243,10 @@ t.test('everybody is signed out, and their keys and invites revoked, when all ar
   t.match(await cli('user', 'revoke-keys', '--this'), { code: 0, stderr: /of this command is revoked/ })
   t.match(await cli('user', 'revoke-keys', '--this'), { code: 0, stderr: /nothing to do/ })
   t.match(await cli('invite', 'list'), { code: 0, stdout: /^ID +ROLE +EXPIRES/ })
-  t.match(await cli('invite', 'revoke', 'paperclip_invite_x'), { code: 2, stderr: /<invite-id> is not an id/ })
+  t.match(await cli('invite', 'revoke', 'paperclip_invite_x'), {
+    code: 2,
+    stderr: /<invite-id> is not an id/
+  })
   t.match(await cli('invite', 'revoke'), { code: 2, stderr: /one invite, or --all/ })
   t.match(await cli('invite', 'revoke', '--all', '--all-companies'), { code: 0, stderr: /1 open invites/ })
   t.match(await cli('invite', 'revoke', invite.id), { code: 0, stderr: /is revoked/ })
