@@ -17,7 +17,7 @@
 #   --dry-run     only say what would be done
 #   --yes         do not ask
 #
-# PAPERCLIPAI: how to call the command line, `npx --no-install paperclipai` unless set.
+# PAPERCLIPAI: how to call the command line, when it is not the one of this clone.
 # PAPERCLIP_PREPARE, PAPERCLIP_RESTART: commands that bring a new master key beside the old one, and that restart the
 # secrets service. With compose: `sh deploy/compose-rotate.sh master_key prepare`, `docker compose restart secrets`. An
 # instance of `npm start` needs no first one. Without the second, the script ends with status 3 when it is your turn to
@@ -27,7 +27,7 @@
 set -u
 umask 077
 
-cli=${PAPERCLIPAI:-npx --no-install paperclipai}
+here=$(cd "$(dirname "$0")" && pwd)
 # A process of the secrets service that was killed counts as alive for 30 s, and a restart takes its time.
 holders_wait_seconds=120
 steps=5
@@ -38,9 +38,13 @@ fail() {
   exit "${2:-1}"
 }
 usage() { fail "$1; see the head of this script" 2; }
-# The words of PAPERCLIPAI are to be split.
+# What it is called by may be several words, which are to be split.
 # shellcheck disable=SC2086
-paperclipai() { $cli "$@" </dev/null; }
+if [ -n "${PAPERCLIPAI:-}" ]; then
+  paperclipai() { $PAPERCLIPAI "$@" </dev/null; }
+else
+  paperclipai() { "$here/../node_modules/.bin/paperclipai" "$@" </dev/null; }
+fi
 
 out='' keys_out='' dry_run='' yes='' close_runs=''
 while [ $# -gt 0 ]; do
@@ -248,6 +252,6 @@ say "(also in $out/exposed-secrets.txt)."
 say 'Left for you, in this order (deploy/incidents.md):'
 say '  - sign in again: `paperclipai auth login --admin`'
 say "  - give each agent its key, from $keys_out; then remove that folder"
-say '  - have everybody change their password: its hash was in the database'
+say '  - have everybody change their password, whose hash was in the database'
 say '  - change the passwords of the database (deploy/rotation.md)'
 say '  - look through `paperclipai user list`, `audit list --instance` and `audit list` for what nobody of you did'

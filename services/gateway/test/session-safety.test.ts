@@ -385,10 +385,12 @@ t.test('what has expired is cleared away', async (t) => {
   const person = await signUp(gateway)
   const alive = await signUp(gateway)
   await moved(person, `"expiresAt" = now() - interval '1 second'`)
-
+  await admin.query(`insert into "authRateLimits" values ('x', '192.0.2.1|/sign-in', 1, 1)`)
   await sweepSessions(createMutate(open(t), { kick: () => {} }))
   const { rows } = await admin.query('select id from "authSessions" where id = any($1)', [
     [person.sessionId, alive.sessionId]
   ])
   t.same(rows, [{ id: alive.sessionId }])
+  const counted = await admin.query(`select key ~ '^192[.]0' as old from "authRateLimits"`)
+  t.same([...new Set(counted.rows.map(({ old }) => old))], [false], 'also the addresses of callers')
 })

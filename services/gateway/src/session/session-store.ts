@@ -114,7 +114,10 @@ export async function findEmail(db: Db<GatewayDatabase>, userId: string): Promis
   return row?.email
 }
 
-/** Clears away sessions and verifications that have expired, some at a time; rows in use are left for later. */
+/**
+ * Clears away sessions and verifications that have expired, and the addresses of callers that Better Auth has counted in
+ * a window that is long over; some at a time, and rows in use are left for later.
+ */
 export async function deleteExpired(tx: Tx<GatewayDatabase>, rowsMax: number): Promise<void> {
   for (const table of ['authSessions', 'authVerifications'] as const)
     await sql`
@@ -122,4 +125,14 @@ export async function deleteExpired(tx: Tx<GatewayDatabase>, rowsMax: number): P
         select id from ${sql.table(table)} where "expiresAt" <= now()
         order by "expiresAt" limit ${rowsMax} for update skip locked
       )`.execute(tx)
+  // Times are Better Auth's, in milliseconds of the gateway that counted.
+  await sql`
+    delete from "authRateLimits" where id in (
+      select id from "authRateLimits"
+      where "lastRequest" < extract(epoch from now()) * 1000 - ${countedAddressMsMax}
+      limit ${rowsMax} for update skip locked
+    )`.execute(tx)
 }
+
+/** Far beyond the window of a minute, and any difference of clocks. */
+const countedAddressMsMax = 3_600_000
