@@ -1,6 +1,6 @@
 /** A stolen database, and deploy/database-breach.sh: what a thief has opens nothing once it is through. */
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { getAgentSelf, getCliMe, listAgentKeys, openRun, resolveRunEnvironment } from '@paperclip/contracts'
 import { findMasterKeyFiles } from '@paperclip/instance'
@@ -10,7 +10,7 @@ import { makeBreachWorld } from './support/breach-world.js'
 import { connectAsSuperuser, dumpDatabase } from './support/database-dump.js'
 import { bin, newOperator } from './support/e2e-cli.js'
 
-// Three launches, five calls of the script with a dozen commands each, on a machine that is busy with other suites.
+// Two launches, five calls of the script with a dozen commands each, on a machine that is busy with other suites.
 t.setTimeout(118_000)
 
 const operator = await newOperator(t, { PAPERCLIP_DEPLOYMENT_MODE: 'authenticated', HOST: '127.0.0.1' })
@@ -90,10 +90,6 @@ t.test('it says what it would do, asks, and changes nothing before', async (t) =
   t.match(await run(['--out', out]), { code: 2, stderr: /without a terminal this wants --yes/ })
   t.match(await run(['--out', operator.paths.home, '--yes']), { code: 2, stderr: /is there and not of this/ })
   t.match(await run(['--yes']), { code: 2, stderr: /--out is missing/ })
-  t.match(await run(['--out', out, '--yes'], { PAPERCLIP_API_KEY: world.ada.boardKey }), {
-    code: 1,
-    stderr: /nothing was changed. This takes an instance admin/
-  })
   t.notOk(existsSync(out))
   for (const token of oldKeys) t.ok(await works(token))
   t.equal((await call('GET', '/me', { cookie: world.ada.cookie })).status, 200)
@@ -189,19 +185,14 @@ t.test('people sign in again, agents work with their new keys, and a run gets it
   t.ok(await resolves(), 'by a new key')
 })
 
-t.test('the former master key alone opens nothing, and the new one alone everything', async (t) => {
+t.test('the former master key alone opens nothing', async (t) => {
   t.match(await launched.process.stop({ graceMs: 30_000 }), { code: 0 })
   const [newest = '', ...former] = findMasterKeyFiles(operator.paths)
   t.equal(former.length, 1)
-  renameSync(newest, `${newest}.aside`)
+  rmSync(newest)
   const refusal = await operator.run(['run'])
   t.equal(refusal.code, 1)
   t.match(refusal.stderr, /mk_[0-9a-f]{16}/, 'it names the key that it needs')
-  renameSync(former[0] ?? '', `${former[0]}.backup`)
-  renameSync(`${newest}.aside`, newest)
-  launched = await operator.launch()
-  t.ok(await resolves())
-  t.match(await launched.process.stop({ graceMs: 30_000 }), { code: 0 })
 })
 
 /** Whether a run of the agent that has a secret, opened with its new key, gets the value. */
