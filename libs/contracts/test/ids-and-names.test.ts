@@ -11,6 +11,8 @@ import {
   resolveOrdinalsMax,
   roleReaches,
   slugOf,
+  toCsvJson,
+  toCsvLine,
   unknownVariables
 } from '../src/index.js'
 
@@ -109,3 +111,46 @@ t.test('a variable that nothing reads is named with the nearest one that somethi
     { name: 'PAPERCLIP_SOMETHING_ELSE_ENTIRELY', nearest: undefined }
   ])
 })
+
+t.test(
+  'no cell of a CSV line runs in a spreadsheet, however that divides it, and JSON stays what it is',
+  (t) => {
+    const runs = /^[\s"]*[=+\-@\uff1d\uff0b\uff0d\uff20]/
+    const signs = [
+      '=',
+      '+',
+      '-',
+      '@',
+      ';',
+      '|',
+      '\t',
+      '\r',
+      '\n',
+      '"',
+      ' ',
+      ',',
+      '\\',
+      '\uff1d',
+      "'",
+      'a',
+      '\u{1f511}'
+    ]
+    const text = fc.array(fc.constantFrom(...signs)).map((parts) => parts.join(''))
+    const json = fc.oneof(fc.record({ name: text }), fc.array(fc.oneof(text, fc.integer())))
+    fc.assert(
+      fc.property(fc.array(text, { minLength: 1 }), json, (cells, value) => {
+        t.equal(JSON.stringify(JSON.parse(toCsvJson(value))), JSON.stringify(value))
+        const line = toCsvLine([...cells, toCsvJson(value)])
+        const parsed = [...line.matchAll(/("(?:[^"]|"")*"|[^,"]*)(?:,|\r\n$)/g)].map(([, cell = '']) =>
+          cell.startsWith('"') ? cell.slice(1, -1).replaceAll('""', '"') : cell
+        )
+        t.equal(parsed.length, cells.length + 1)
+        t.equal(parsed.at(-1), toCsvJson(value))
+        for (const cell of parsed) t.notMatch(cell, /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/)
+        // As one that divides by something else sees it: no cell of its own begins in the middle of one of ours.
+        for (const part of parsed.flatMap((cell) => cell.split(/[;|\t\r\n]/).slice(1))) t.notMatch(part, runs)
+      })
+    )
+    t.end()
+  }
+)

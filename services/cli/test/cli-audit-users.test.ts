@@ -22,7 +22,7 @@ const rowOf = (n: number): ActivityView => ({
   entityType: 'secret',
   entityId: sampleId(4, n),
   runId: null,
-  metadata: { name: n === 3 ? 'a, "b"\r\n' : 'k' },
+  metadata: { name: n === 3 ? 'a, "b"\r\n' : n === 4 ? 'k;=1+1|@x\t-y \u{1f511}' : 'k' },
   timestamp: time
 })
 const rows = Array.from({ length: 7 }, (_, index) => rowOf(index + 1))
@@ -104,11 +104,31 @@ t.test('an export cut off half-way goes on where it was, and no row is lost, dou
   t.equal(text.split('\r\n')[0], 'id,timestamp,action,actorType,actorId,entityType,entityId,runId,metadata')
   for (const { id } of rows) t.equal(text.split(id).length, 2, 'each row once')
   t.match(text, `,"'=HYPERLINK(""http://x"")",`)
+  t.match(text, '"{""name"":""k;\\u003d1+1|\\u0040x\\t-y \u{1f511}""}"', 'nor where others divide cells')
   t.notOk(text.includes('half'))
   t.equal((await stat(output)).mode & 0o077, 0)
   t.notOk(existsSync(part) || existsSync(`${part}.json`))
   t.match(await exported(), { code: 1, stderr: /there already/ })
   t.same(gateway.violations, [])
+})
+
+t.test('an export never replaces a file that came meanwhile, nor follows a server in circles', async (t) => {
+  const output = join(await folder(t), 'changes.csv')
+  const gateway = await fakeGateway(t, {
+    ...companies,
+    listActivity: async (call, count) => {
+      if (call.query.cursor === '6') await writeFile(output, 'of somebody else')
+      return await paged()(call, count)
+    },
+    listInstanceActivity: () => ({ body: rows.slice(0, 3), link: '</api/x?cursor=3>; rel="next"' })
+  })
+  const { origin } = gateway
+  const late = await runCli(['audit', 'export', '--output', output], { origin })
+  t.match(late, { code: 1, stderr: /is there by now.*\n.*whole in .*\.part/s })
+  t.equal(await readFile(output, 'utf8'), 'of somebody else')
+  t.equal((await readFile(`${output}.part`, 'utf8')).split('\r\n').length, rows.length + 2)
+  const circle = await runCli(['audit', 'export', '--instance', '--output', `${output}.2`], { origin })
+  t.match(circle, { code: 1, stderr: /repeats a page/ })
 })
 
 t.test('an export as JSON lines gives every row as it came, also of the instance', async (t) => {

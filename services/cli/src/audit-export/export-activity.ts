@@ -1,4 +1,4 @@
-import type { GatewayClient } from '@paperclip/client'
+import { ClientError, type GatewayClient } from '@paperclip/client'
 import { limits, listActivity, listInstanceActivity } from '@paperclip/contracts'
 import type { ActivityFilter } from '../activity-filter.js'
 import { type CliIo, note } from '../cli-io.js'
@@ -41,6 +41,9 @@ export async function exportActivity(
         companyId === null
           ? await client.page(listInstanceActivity, { query })
           : await client.page(listActivity, { params: { companyId }, query })
+      // A server that hands out the same cursor again would fill the disk.
+      if (page.cursor !== null && page.cursor === cursor)
+        throw new ClientError('bad_reply', `${client.address} repeats a page of the record`)
       const head = cursor === null ? exportHead(format) : ''
       await unfinished.append(head + formatActivity(page.rows, format), {
         rows: page.rows.length,

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
+import { type FileHandle, link, open, readFile, rename, rm } from 'node:fs/promises'
 import { replacePrivateFile } from '@paperclip/instance'
 import { CliError } from '../cli-error.js'
 
@@ -60,15 +60,36 @@ export class UnfinishedExport {
   async append(text: string, { rows, cursor }: { rows: number; cursor: string | null }): Promise<void> {
     const { subject, bytes, rows: before } = this.state
     const content = Buffer.from(text)
-    await this.#file.write(content, 0, content.length, bytes)
-    await this.#file.datasync()
-    this.state = { subject, cursor, rows: before + rows, bytes: bytes + content.length }
-    if (cursor !== null) await replacePrivateFile(stateOf(this.#output), `${JSON.stringify(this.state)}\n`)
+    const state = { subject, cursor, rows: before + rows, bytes: bytes + content.length }
+    try {
+      // A disk that is nearly full takes a part, and says so with the next.
+      for (let done = 0; done < content.length; ) {
+        const { bytesWritten } = await this.#file.write(content, done, content.length - done, bytes + done)
+        done += bytesWritten
+      }
+      await this.#file.datasync()
+      if (cursor !== null) await replacePrivateFile(stateOf(this.#output), `${JSON.stringify(state)}\n`)
+    } catch (error) {
+      throw new CliError(`${this.path} cannot be written (${(error as NodeJS.ErrnoException).code})`, {
+        hint: 'make room, and repeat the command'
+      })
+    }
+    this.state = state
   }
 
-  /** Gives the file its name. */
+  /** Gives the file its name, unless another file has taken that meanwhile. */
   async finish(): Promise<void> {
-    await rename(this.path, this.#output)
+    try {
+      await link(this.path, this.#output)
+      await rm(this.path)
+    } catch (error) {
+      if (existsSync(this.#output))
+        throw new CliError(`${this.#output} is there by now (${(error as NodeJS.ErrnoException).code})`, {
+          hint: `the export is whole in ${this.path}`
+        })
+      // The file system has no hard links.
+      await rename(this.path, this.#output)
+    }
     await rm(stateOf(this.#output), { force: true })
   }
 

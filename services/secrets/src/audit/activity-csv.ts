@@ -1,17 +1,15 @@
+import { toCsvJson, toCsvLine } from '@paperclip/contracts'
 import type { ActivityRow } from './activity-store.js'
 
 const header = 'id,timestamp,action,actorType,actorId,entityType,entityId,runId,metadata'
 
-/** Characters that make a spreadsheet read a cell as a formula (OWASP, CSV injection). */
-const formulaStart = /^[=+\-@\t\r]/
-
-/** Writes activity rows as CSV (RFC 4180); a cell that a spreadsheet would run is quoted with an apostrophe. */
+/** Writes activity rows as CSV (RFC 4180); no cell runs in a spreadsheet. */
 export function activityCsv(rows: readonly ActivityRow[]): string {
-  return `${[header, ...rows.map(lineOf)].join('\r\n')}\r\n`
+  return [`${header}\r\n`, ...rows.map(lineOf)].join('')
 }
 
 function lineOf(row: ActivityRow): string {
-  return [
+  return toCsvLine([
     row.id,
     row.timestamp.toISOString(),
     row.action,
@@ -20,13 +18,6 @@ function lineOf(row: ActivityRow): string {
     row.entity_type,
     row.entity_id,
     row.run_id ?? '',
-    JSON.stringify(row.metadata)
-  ]
-    .map(cellOf)
-    .join(',')
-}
-
-function cellOf(text: string): string {
-  const safe = formulaStart.test(text) ? `'${text}` : text
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+    toCsvJson(row.metadata)
+  ])
 }
