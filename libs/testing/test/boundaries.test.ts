@@ -19,6 +19,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'services/cli': ['contracts', 'client', 'instance', 'postgres'],
   'deploy/bench': ['contracts', 'client', 'postgres', 'signing', 'testing']
 }
+// What is started as a process of its own, and so reads the environment.
+const programs = ['main.ts', 'migrate.ts', 'health-check.ts', 'check-values.ts']
 // What the tests of a service may use besides.
 const allowedInTests = ['testing', 'client', 'signing', 'db', 'instance']
 const scope = '@paperclip/'
@@ -133,7 +135,7 @@ t.test('the environment is read by main files, and by the tools that start proce
     .filter((file) => !isTest(file) && withoutComments(file.text).includes('process.env'))
     .map(({ path }) => path)
   t.same(
-    readers.filter((path) => !['main.ts', 'migrate.ts', 'health-check.ts'].includes(basename(path))),
+    readers.filter((path) => !programs.includes(basename(path))),
     []
   )
 })

@@ -7,6 +7,8 @@ import { listFiles, readSources, type SourceFile } from './source-files.js'
 
 const decisionLinesMax = 60
 const mapLinesMax = 120
+/** What an operator's commands make in a clone. */
+const madePaths = /^deploy\/secrets(\/|$)/
 
 const files = await listFiles('')
 const names = new Set(files.map((path) => basename(path)))
@@ -69,7 +71,7 @@ function codePathsOf({ path, text }: SourceFile): string[] {
     (match) => match[1] ?? ''
   )
   return inline.flatMap(expandBraces).flatMap((code) => {
-    if (/[<>…]|NNNN/.test(code)) return []
+    if (/[<>…]|NNNN/.test(code) || madePaths.test(code)) return []
     if (/^(libs|services|deploy|\.ci)\/[\w./*-]*$/.test(code)) return [code]
     if (/^(src|test|migrations)\/[\w./*-]+$/.test(code)) return nearest(path, code)
     return /^[a-z0-9-]+(\.test)?\.(ts|sql|sh)$/.test(code) ? [code] : []
