@@ -59,6 +59,7 @@ export async function openInstancePlace({ repository, root, begins, built }) {
   const [PORT, PAPERCLIP_SECRETS_PORT] = await findFreePorts(2)
   const PAPERCLIP_HOME = join(home, '.paperclip')
   const env = { ...baseEnvironment(home), PAPERCLIP_HOME, PORT, PAPERCLIP_SECRETS_PORT }
+  if (!isFresh) env.PATH = `${join(folder, 'node_modules/.bin')}:${env.PATH}`
   const person = makePerson()
   const shared = new Set()
   const notice = () => {
@@ -67,7 +68,7 @@ export async function openInstancePlace({ repository, root, begins, built }) {
   return {
     ...{ root, folder, env, person },
     blockMsMax: isFresh ? freshMsMax : builtMsMax,
-    adapt: (text) => (isFresh ? text : text.replace(/\bnpm ci\b/g, 'true')),
+    adapt: (text) => (isFresh ? text : shortened(text)),
     begin: (run) => begin({ run, begins, person, env, origin: `http://localhost:${PORT}` }),
     notice,
     remove: () => {
@@ -75,6 +76,11 @@ export async function openInstancePlace({ repository, root, begins, built }) {
       for (const path of shared) rmSync(path, { recursive: true, force: true })
     }
   }
+}
+
+/** In a clone that is built, npm would only be asked where it put the command: as long as the command itself takes. */
+function shortened(text) {
+  return text.replace(/\bnpm ci\b/g, 'true').replaceAll('npx --no-install paperclipai', 'paperclipai')
 }
 
 async function begin({ run, begins, person, env, origin }) {
