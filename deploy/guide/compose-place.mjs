@@ -53,7 +53,12 @@ export async function openComposePlace({ repository, root, begins, built }) {
   }
   removeAll()
   return {
-    ...{ root, folder, env, blockMsMax, person, adapt },
+    root,
+    folder,
+    env,
+    blockMsMax,
+    person,
+    adapt,
     begin: (run) => begin({ run, begins, built, person, origin: `http://localhost:${port}` }),
     notice: () => undefined,
     remove: removeAll

@@ -13,7 +13,7 @@ import { baseEnvironment, copyTrackedFiles, findFreePorts, linkClone } from './p
 const freshMsMax = 900_000
 const builtMsMax = 300_000
 /** The terminal in which the instance runs that is there when a guide begins. */
-export const instanceTerminal = 'instance'
+const instanceTerminal = 'instance'
 /** How deep homes of instances may lie in the place. */
 const homeDepthMax = 4
 /** See libs/postgres/src/data-dir.ts. */
@@ -66,7 +66,10 @@ export async function openInstancePlace({ repository, root, begins, built }) {
     for (const path of findSharedData(root)) shared.add(path)
   }
   return {
-    ...{ root, folder, env, person },
+    root,
+    folder,
+    env,
+    person,
     blockMsMax: isFresh ? freshMsMax : builtMsMax,
     adapt: (text) => (isFresh ? text : shortened(text)),
     begin: (run) => begin({ run, begins, person, env, origin: `http://localhost:${PORT}` }),

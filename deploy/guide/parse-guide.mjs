@@ -1,8 +1,7 @@
 /** Reads a guide: how it begins, and its fenced blocks with what their info strings say. README.md has the convention. */
 import { GuideError } from './guide-error.mjs'
-import { parseInfo } from './parse-info.mjs'
+import { deployments, parseInfo } from './parse-info.mjs'
 
-export const deployments = ['instance', 'compose']
 export const beginnings = ['nothing', 'instance', 'team', 'aws']
 
 /**
@@ -71,8 +70,9 @@ function parseHead(line = '') {
 function requireCommandBefore(blocks) {
   for (const [index, { kind, line }] of blocks.entries()) {
     if (kind === 'expect' && blocks[index - 1]?.kind !== 'run')
-      throw new GuideError('a text block says what the sh block before it prints, and there is none', {
-        ...{ line, exitCode: 2 }
+      throw new GuideError('a text block says what the sh block before it prints: put one there', {
+        line,
+        exitCode: 2
       })
   }
 }

@@ -4,6 +4,8 @@ import { GuideError } from './guide-error.mjs'
 const attribute = /^(?<name>[a-z]+)(?:=(?:"(?<quoted>(?:[^"\\]|\\.)*)"|(?<plain>[^\s"]+)))?(?:\s+|$)/
 /** What would be commands that nothing runs, by a name that looks as if they were. */
 const otherShells = ['bash', 'console', 'shell', 'zsh', 'fish', 'powershell']
+/** What a guide can be tried on. */
+export const deployments = ['instance', 'compose']
 const persons = ['claim', 'approve', 'join']
 const known = {
   sh: ['terminal', 'stays', 'fails', 'on', 'needs', 'person'],
@@ -30,19 +32,17 @@ export function parseInfo(info, line) {
     if (!allowed.includes(name)) fail(`a block of ${language} knows no attribute "${name}"`)
   const { file, append, fails, needs, person, stays, terminal, on } = given
   if (person !== undefined && !persons.includes(person)) fail('person is claim, approve or join')
-  if (on !== undefined && !['instance', 'compose'].includes(on)) fail('on is instance or compose')
+  if (on !== undefined && !deployments.includes(on)) fail(`on is ${deployments.join(' or ')}`)
   if ([file, append, terminal, stays, needs].includes(true)) fail('this attribute wants a value')
   if (fails !== undefined && fails !== true && !/^[1-9]\d{0,2}$/.test(fails)) fail('fails is a status from 1')
   if (file !== undefined && append !== undefined) fail('a block is a file or is appended to one')
   const path = file ?? append
   return {
-    ...{
-      language,
-      kind: kindOf(language, path),
-      on: on ?? null,
-      needs: needs ?? null,
-      person: person ?? null
-    },
+    language,
+    kind: kindOf(language, path),
+    on: on ?? null,
+    needs: needs ?? null,
+    person: person ?? null,
     terminal: terminal ?? '1',
     stays: stays === undefined ? null : patternOf(stays, fail),
     fails: fails === undefined ? null : fails === true || Number(fails),

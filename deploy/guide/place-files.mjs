@@ -8,23 +8,13 @@ import { GuideError } from './guide-error.mjs'
 
 /** Of the environment we were started in: how to find programs and reach registries, nothing of the product. */
 const passedOn = [
-  ...[
-    'PATH',
-    'USER',
-    'LOGNAME',
-    'LANG',
-    'TZ',
-    'COMPOSE',
-    'NODE_EXTRA_CA_CERTS',
-    'SSL_CERT_FILE',
-    'SSL_CERT_DIR'
-  ],
-  ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
+  'PATH', 'USER', 'LOGNAME', 'LANG', 'TZ', 'COMPOSE',
+  'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR',
+  'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy',
+  'npm_config_registry', 'npm_config_cafile', 'npm_config_userconfig', 'npm_config_globalconfig',
   // What a reader has, and blocks may need.
-  'YOUR_DATABASE_URL',
-  'YOUR_AWS_ROLE',
-  ...['npm_config_registry', 'npm_config_cafile', 'npm_config_userconfig', 'npm_config_globalconfig']
-]
+  'YOUR_DATABASE_URL', 'YOUR_AWS_ROLE'
+] // biome-ignore format: a list reads better packed
 const installed = 'node_modules'
 /** Not to be written to, or nothing a reader has in a clone. */
 const notLinked = ['.git', '.env', installed]
@@ -37,7 +27,7 @@ export function copyTrackedFiles(root, folder) {
     listed = execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
   } catch {
     throw new GuideError(
-      'git cannot list the files of this clone, of which a guide that begins with nothing needs a copy',
+      'git cannot list the files of this clone, to copy them: is git here, and is this a clone?',
       {
         exitCode: 2
       }

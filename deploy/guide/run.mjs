@@ -38,17 +38,16 @@ const say = (text) => process.stdout.write(`${text}\n`)
 /** Reads the command line and the guide; what is wrong with either is found before anything is made. */
 function prepare() {
   const options = {
-    ...{
-      on: { type: 'string' },
-      built: { type: 'boolean' },
-      verbose: { type: 'boolean' },
-      help: { type: 'boolean' }
-    }
+    on: { type: 'string' },
+    built: { type: 'boolean' },
+    verbose: { type: 'boolean' },
+    help: { type: 'boolean' }
   }
   const { values, positionals } = parseArgs({ options, allowPositionals: true })
   if (values.help) return null
   const [path] = positionals
-  if (positionals.length !== 1) throw new GuideError('name one guide', { exitCode: 2 })
+  if (positionals.length !== 1)
+    throw new GuideError('name one guide, as in: npm run guide -- deploy/install.md', { exitCode: 2 })
   const guide = parseGuide(readFileSync(path, 'utf8'))
   const [first] = guide.on
   const on = values.on ?? first
@@ -57,7 +56,11 @@ function prepare() {
       line: 1,
       exitCode: 2
     })
-  if (!guide.on.includes(on)) throw new GuideError(`this guide is not for ${on}`, { line: 1, exitCode: 2 })
+  if (!guide.on.includes(on))
+    throw new GuideError(`this guide is not for ${on}: use --on ${guide.on.join(' or ')}`, {
+      line: 1,
+      exitCode: 2
+    })
   return { path, guide, on, built: values.built ?? false, verbose: values.verbose ?? false }
 }
 
@@ -68,10 +71,8 @@ async function tryGuide({ path, guide, on, built, verbose }) {
   const started = performance.now()
   const interrupted = whenSignalled()
   try {
-    place = await openPlace[on]({
-      ...{ repository, root: mkdtempSync(join(scratch, 'place-')), built },
-      begins: guide.begins
-    })
+    const root = mkdtempSync(join(scratch, 'place-'))
+    place = await openPlace[on]({ repository, root, begins: guide.begins, built })
     reader = new Reader({ guide: path, place, scratch, show: verbose ? say : () => undefined })
     const count = await Promise.race([runBlocks({ guide, on, place, reader }), interrupted])
     await Promise.race([reader.close(), interrupted])

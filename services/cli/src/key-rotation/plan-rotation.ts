@@ -28,8 +28,14 @@ export async function findKeys(
       if (agentId !== null && agent.id !== agentId) continue
       for (const { id: keyId, name, lastUsedAt, expiresAt } of await openKeysOf(client, agent.id))
         found.push({
-          ...{ companyId, company, agentId: agent.id, agent: agent.name },
-          ...{ keyId, name, lastUsedAt, expiresAt }
+          companyId,
+          company,
+          agentId: agent.id,
+          agent: agent.name,
+          keyId,
+          name,
+          lastUsedAt,
+          expiresAt
         })
     }
   return found
