@@ -145,14 +145,14 @@ drill_compose() {
   quietly sh deploy/compose-secrets.sh "$scratch/keys"
   say 'restoring'
   quietly compose up -d postgres
-  waited=0
-  until quietly compose exec -T postgres pg_isready --quiet --host=127.0.0.1 --username=postgres --dbname=paperclip; do
-    [ "$waited" -lt "$ready_seconds_max" ] || { echo 'PostgreSQL does not become ready' >&2 && return 1; }
-    sleep 1
-    waited=$((waited + 1))
-  done
-  compose exec -T postgres pg_restore -U postgres -d paperclip --clean --if-exists --exit-on-error \
-    <"$backup/database.dump" >>"$scratch/log" 2>&1
+  # The command says itself that it has ended well: not every implementation of compose passes its status on.
+  compose run --rm -T --no-deps postgres sh -c '
+    export PGHOST=postgres PGUSER=postgres PGPASSWORD="$(cat /run/secrets/postgres_password)"
+    until pg_isready --quiet --dbname=paperclip || [ "${waited:=0}" -ge "$1" ]; do sleep 1; waited=$((waited + 1)); done
+    pg_restore --dbname=paperclip --clean --if-exists --exit-on-error && echo the dump is restored' sh "$ready_seconds_max" \
+    <"$backup/database.dump" >"$scratch/restored" 2>&1 || true
+  cat "$scratch/restored" >>"$scratch/log"
+  grep -q '^the dump is restored' "$scratch/restored" || { echo 'the dump could not be restored' >&2 && return 1; }
   say 'starting'
   quietly compose up -d gateway-migrate secrets-migrate secrets gateway
   waited=0
@@ -168,7 +168,9 @@ drill_compose() {
   done
   say "health: $health"
   say 'opening every stored value'
-  compose run --rm -T --no-deps secrets services/secrets/dist/src/check-values.js
+  compose run --rm -T --no-deps secrets services/secrets/dist/src/check-values.js >"$scratch/checked" 2>>"$scratch/log" || true
+  grep '^stored values that open' "$scratch/checked" || { cat "$scratch/checked" >>"$scratch/log" && return 1; }
+  if grep -q '^stored values .*that do not open' "$scratch/checked"; then return 1; fi
   export PAPERCLIP_API_URL="http://127.0.0.1:$port"
   compare_runs
 }
