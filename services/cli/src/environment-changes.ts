@@ -101,7 +101,11 @@ function parseReference(name: string, reference: string): EnvironmentEntry {
 
 function splitName(text: string, where: string): [string, string] {
   const equals = text.indexOf('=')
-  if (equals === -1) throw new MisuseError(`${where} must have the form NAME=…`)
+  if (equals === -1)
+    throw new MisuseError(
+      `${where} must have the form NAME=…`,
+      'NAME=secret:<key> is a reference; a plain value of yours is --plain-env NAME, once for each'
+    )
   return [requireName(text.slice(0, equals)), text.slice(equals + 1)]
 }
 

@@ -67,7 +67,8 @@ const problemHints: Partial<Record<ClientErrorCode, string>> = {
   version_missing: rebind,
   env_invalid:
     'keys are in `paperclipai secrets list`; store what is not there with `paperclipai secrets create`',
-  agent_inactive: 'see `paperclipai agent list`',
+  state_conflict: 'look at what state it is in; nothing was changed',
+  agent_inactive: 'see `paperclipai agent list`; `paperclipai agent resume` ends a pause',
   run_tokens_unavailable: 'set PAPERCLIP_AGENT_JWT_SECRET for the gateway, or run `paperclipai onboard`',
   host_not_allowed: 'use the address the gateway is known by, or add it to PAPERCLIP_ALLOWED_HOSTNAMES'
 }

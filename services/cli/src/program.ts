@@ -5,9 +5,12 @@ import { addAgentCreate } from './commands/agent-create.js'
 import { addAgentCreateKey } from './commands/agent-create-key.js'
 import { addAgentKeys } from './commands/agent-keys.js'
 import { addAgentList } from './commands/agent-list.js'
+import { addAgentPause } from './commands/agent-pause.js'
+import { addAgentResume } from './commands/agent-resume.js'
 import { addAgentRevokeKey } from './commands/agent-revoke-key.js'
 import { addAgentRotateKeys } from './commands/agent-rotate-keys.js'
 import { addAgentRun } from './commands/agent-run.js'
+import { addAgentTerminate } from './commands/agent-terminate.js'
 import { addAuditExport } from './commands/audit-export.js'
 import { addAuditList } from './commands/audit-list.js'
 import { addAuthLogin } from './commands/auth-login.js'
@@ -95,7 +98,10 @@ const groups: readonly [name: string, summary: string, commands: readonly AddCom
       addAgentKeys,
       addAgentCreateKey,
       addAgentRevokeKey,
-      addAgentRotateKeys
+      addAgentRotateKeys,
+      addAgentPause,
+      addAgentResume,
+      addAgentTerminate
     ]
   ],
   [

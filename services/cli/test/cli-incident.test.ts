@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { AgentKeyView, RunView, UserView } from '@paperclip/contracts'
+import type { AgentKeyView, AgentView, RunView, UserView } from '@paperclip/contracts'
 import t from 'tap'
 import { type FakeHandler, fakeGateway } from './fixtures/fake-gateway.js'
 import { runCli } from './fixtures/run-cli.js'
@@ -257,6 +257,25 @@ t.test('everybody is signed out, and their keys and invites revoked, when all ar
     'what lies elsewhere is not in this database'
   )
   t.match(await cli('secrets', 'exposed', '--all-companies', '--company-id', companyId), { code: 2 })
+  t.same(gateway.violations, [])
+})
+
+t.test('an agent is paused, resumed and ended by its name; what cannot be undone wants --yes', async (t) => {
+  const to = (status: AgentView['status']) => () => ({ body: { ...coder, status } })
+  const gateway = await fakeGateway(t, {
+    listCompanies: () => ({ body: [acme] }),
+    listAgents: () => ({ body: [coder] }),
+    pauseAgent: to('paused'),
+    resumeAgent: to('active'),
+    terminateAgent: (_call, count) => (count === 1 ? to('terminated')() : { problem: 'state_conflict' })
+  })
+  const cli = (...args: string[]) => runCli(['agent', ...args], { origin: gateway.origin })
+  t.match(await cli('pause', 'coder'), { code: 0, stdout: '', stderr: /coder .* is paused/ })
+  t.match(gateway.last('pauseAgent')?.params, { id: agentId })
+  t.match(await cli('resume', 'coder'), { code: 0, stderr: /is active again/ })
+  t.match(await cli('terminate', 'coder'), { code: 2, stderr: /cannot be undone[\s\S]*--yes/ })
+  t.match(JSON.parse((await cli('terminate', 'coder', '--yes', '--json')).stdout), { status: 'terminated' })
+  t.match(await cli('terminate', 'coder', '--yes'), { code: 1, stderr: /state_conflict/ })
   t.same(gateway.violations, [])
 })
 

@@ -18,6 +18,12 @@ t.test('misuse is exit 2, says so in one line with a hint, and sends nothing', a
     [['company', 'create'], /missing required argument 'name'/],
     [['company', 'create', 'a', 'b'], /too many arguments/],
     [['agent', 'run', 'coder'], /missing required argument 'command'/],
+    [
+      ['agent', 'run', 'coder', 'sh', '-c', 'true'],
+      /unknown option '-c'[\s\S]*agent run <agent> -- <command>/
+    ],
+    [['agent', 'terminate', 'coder'], /cannot be undone[\s\S]*--yes/],
+    [['env', 'set', 'coder', '--plain-env', 'HOME', 'PATH'], /form NAME=…[\s\S]*once for each/],
     [['agent', 'run', 'coder', '--pass', 'NOT_SET_HERE', '--', 'true'], /NOT_SET_HERE.*not set/],
     [['agent', 'run', 'coder', '--lease', '3', '--', 'true'], /from 15 to 3600/],
     [['agent', 'revoke-key', 'coder', 'paperclip_agent_x'], /<key-id> is not an id/],

@@ -47,6 +47,7 @@ export function addAgentRun(parent: Command, io: CliIo): void {
       'address of the gateway (default: PAPERCLIP_API_URL, else this machine’s instance)'
     )
     .addHelpText('after', help)
+    .showHelpAfterError('paperclipai: hint: the command stands behind --: agent run <agent> -- <command> …')
     .action(async (agent: string, command: string[], flags: Flags) => {
       const { pass = [] } = flags
       requirePassable(io.env, pass)
