@@ -4,12 +4,11 @@ import pg from 'pg'
 import { PostgresError } from './postgres-error.js'
 
 /** Names in a data directory that belong to the running server, not to the data (PostgreSQL manual, 25.3.4). */
-const left = new Set(['postmaster.pid', 'postmaster.opts', 'backup_label', 'tablespace_map'])
+const leftOut = new Set(['postmaster.pid', 'postmaster.opts', 'backup_label', 'tablespace_map'])
 /** Folders of which only the empty folder is needed; the write-ahead log is copied by itself, after all else. */
 const emptied = new Set([
-  ...['pg_wal', 'pg_replslot', 'pg_dynshmem', 'pg_notify'],
-  ...['pg_serial', 'pg_snapshots', 'pg_stat_tmp', 'pg_subtrans']
-])
+  'pg_wal', 'pg_replslot', 'pg_dynshmem', 'pg_notify', 'pg_serial', 'pg_snapshots', 'pg_stat_tmp', 'pg_subtrans'
+]) // biome-ignore format: a list reads better packed
 /** Temporary files of queries, and caches that a start makes anew. */
 const passing = /^(?:pgsql_tmp|pg_internal\.init)/
 const walSegment = /^[0-9A-F]{24}$/
@@ -26,7 +25,7 @@ const statementMsMax = 600_000
  *
  * The low-level base backup of PostgreSQL, with the write-ahead log that the copy needs, so that a server that is
  * started on it recovers by itself. `adminUrl` is of a superuser. The copy is for its owner alone. Throws
- * {@link PostgresError} when the database is too large to be copied like this: it has tablespaces.
+ * {@link PostgresError} for data with tablespaces, which lie outside of the folder that is copied.
  */
 export async function copyRunningData({
   dataDir,
@@ -82,7 +81,7 @@ async function copyTree(from: string, to: string): Promise<void> {
   await mkdir(to, { mode: dirMode })
   for (const entry of await readdir(from, { withFileTypes: true })) {
     const [source, copy] = [join(from, entry.name), join(to, entry.name)]
-    if (passing.test(entry.name) || left.has(entry.name)) continue
+    if (passing.test(entry.name) || leftOut.has(entry.name)) continue
     if (entry.isDirectory())
       await (emptied.has(entry.name) ? mkdir(copy, { mode: dirMode }) : copyTree(source, copy))
     else if (entry.isFile()) await copyOne(source, copy)

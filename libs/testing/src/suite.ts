@@ -12,6 +12,7 @@ export interface SuiteResult {
 /** A workspace relative to the root, and its compiled files relative to it; null: all of them. */
 export type Suite = readonly [workspace: string, files: readonly string[] | null]
 
+/** How each file is run, and where lines go. */
 export interface SuiteOptions extends Omit<ProgramOptions, 'cwd'> {
   readonly write: (line: string) => void
   /** Asked before each file: true ends the run early. */

@@ -1,8 +1,9 @@
 import type { GatewayClient } from '@paperclip/client'
-import { type CompanyView, limits, listCompanies } from '@paperclip/contracts'
+import { type CompanyView, listCompanies } from '@paperclip/contracts'
 import type { Command } from 'commander'
 import { MisuseError } from './cli-error.js'
 import type { CliIo } from './cli-io.js'
+import { allRows, wholePages } from './list-rows.js'
 import { type CompanyFlags, pickCompany, withCompanyFlags } from './pick-company.js'
 
 /** Flags of commands that work in one company, or in all. */
@@ -24,8 +25,6 @@ export async function pickCompanies(
   if (flags.allCompanies && flags.companyId !== undefined)
     throw new MisuseError('--all-companies and --company-id are both given', 'leave one of them out')
   const only = flags.allCompanies ? null : await pickCompany(client, io, flags)
-  const found: CompanyView[] = []
-  for await (const page of client.pages(listCompanies, { query: { limit: limits.pageRowsMax } }))
-    found.push(...page.filter(({ id }) => only === null || id === only))
-  return found.reverse()
+  const companies = await allRows(client.pages(listCompanies, { query: wholePages }))
+  return companies.filter(({ id }) => only === null || id === only).reverse()
 }

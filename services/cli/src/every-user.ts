@@ -1,6 +1,7 @@
 import type { GatewayClient } from '@paperclip/client'
-import { limits, listUsers, type UserView } from '@paperclip/contracts'
+import { listUsers, type UserView } from '@paperclip/contracts'
 import { MisuseError } from './cli-error.js'
+import { allRows, wholePages } from './list-rows.js'
 import { pickUser } from './pick-user.js'
 
 /** Gives the user who was named, or everybody, oldest first. Misuse when neither or both were asked for. */
@@ -9,11 +10,7 @@ export async function pickUsers(
   { user, all }: { user: string | undefined; all: true | undefined }
 ): Promise<UserView[]> {
   if (user !== undefined) return [await pickUser(client, user)]
-  const found: UserView[] = []
-  if (all)
-    for await (const page of client.pages(listUsers, { query: { limit: limits.pageRowsMax } }))
-      found.push(...page)
-  return found.reverse()
+  return all ? (await allRows(client.pages(listUsers, { query: wholePages }))).reverse() : []
 }
 
 /** Refuses a command line that names nobody, or somebody and everybody. */

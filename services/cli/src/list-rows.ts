@@ -32,6 +32,16 @@ export async function collectRows<T>(
   return rows
 }
 
+/** The query of a list of which every row is wanted: as few pages as the gateway allows. */
+export const wholePages = { limit: limits.pageRowsMax } as const
+
+/** Collects every row. For lists that one installation can only have so many of: people, companies, keys. */
+export async function allRows<T>(pages: AsyncIterable<readonly T[]>): Promise<T[]> {
+  const rows: T[] = []
+  for await (const page of pages) rows.push(...page)
+  return rows
+}
+
 /** Adds `--limit`, which has a default so that a long history does not flood a terminal. */
 export function withLimitFlag(command: Command, rowsDefault: number): Command {
   return command.option('--limit <rows>', 'show at most this many, newest first', parseLimit, rowsDefault)

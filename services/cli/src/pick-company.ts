@@ -1,9 +1,10 @@
 import type { GatewayClient } from '@paperclip/client'
-import { type CompanyView, getAgent, isUuid, limits, listCompanies } from '@paperclip/contracts'
+import { type CompanyView, getAgent, isUuid, listCompanies } from '@paperclip/contracts'
 import type { Command } from 'commander'
 import { type ApiFlags, withApiFlags } from './api-session.js'
 import { CliError, MisuseError } from './cli-error.js'
 import { type CliIo, envText } from './cli-io.js'
+import { wholePages } from './list-rows.js'
 
 const companiesShownMax = 10
 
@@ -60,7 +61,7 @@ export async function pickCompanyOfAgent(
 
 async function listActive(client: GatewayClient): Promise<CompanyView[]> {
   const active: CompanyView[] = []
-  for await (const page of client.pages(listCompanies, { query: { limit: limits.pageRowsMax } })) {
+  for await (const page of client.pages(listCompanies, { query: wholePages })) {
     active.push(...page.filter((company) => company.status === 'active'))
     if (active.length > companiesShownMax) break
   }

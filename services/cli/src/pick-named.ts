@@ -1,13 +1,13 @@
 import type { GatewayClient } from '@paperclip/client'
 import {
   isUuid,
-  limits,
   listAgents,
   listProjects,
   listSecretCatalog,
   looksLikeCredential
 } from '@paperclip/contracts'
 import { CliError, exitCodes } from './cli-error.js'
+import { wholePages } from './list-rows.js'
 
 /** Something with an id and names people may use for it. */
 export interface Named {
@@ -63,7 +63,7 @@ export async function secretKeysById(
 }
 
 function pageOf(companyId: string) {
-  return { params: { companyId }, query: { limit: limits.pageRowsMax } }
+  return { params: { companyId }, query: wholePages }
 }
 
 /** Gives the id of the only candidate with a name. Fails when there is none, and lists them when there are several. */

@@ -1,6 +1,7 @@
 import type { GatewayClient } from '@paperclip/client'
-import { getVault, isUuid, limits, listVaults, type VaultView } from '@paperclip/contracts'
+import { getVault, isUuid, listVaults, type VaultView } from '@paperclip/contracts'
 import type { CliIo } from './cli-io.js'
+import { allRows, wholePages } from './list-rows.js'
 import { type CompanyFlags, namedCompany, pickCompany } from './pick-company.js'
 import { pickOne } from './pick-named.js'
 
@@ -13,9 +14,7 @@ export async function pickVault(
   namedCompany(io, flags)
   if (isUuid(vault)) return client.call(getVault, { params: { id: vault } })
   const companyId = await pickCompany(client, io, flags)
-  const all: VaultView[] = []
-  const page = { params: { companyId }, query: { limit: limits.pageRowsMax } }
-  for await (const rows of client.pages(listVaults, page)) all.push(...rows)
+  const all = await allRows(client.pages(listVaults, { params: { companyId }, query: wholePages }))
   const named = all.filter(({ displayName }) => displayName === vault)
   const inUse = named.filter(({ status }) => status !== 'disabled')
   const candidates = (inUse.length > 0 ? inUse : named).map((row) => ({ ...row, names: [row.displayName] }))

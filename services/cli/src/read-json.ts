@@ -9,7 +9,7 @@ export interface JsonSource {
   /** In the plural: "the rows". */
   readonly what: string
   readonly bytesMax: number
-  /** What to give instead of what is no JSON. */
+  /** What to give instead of what cannot be used. */
   readonly hint: string
 }
 
@@ -24,12 +24,12 @@ export async function readJson(io: CliIo, { file, what, bytesMax, hint }: JsonSo
   try {
     for await (const chunk of source) {
       bytes += chunk.length
-      if (bytes > bytesMax) throw new CliError(`${what} are larger than ${bytesMax} bytes`)
+      if (bytes > bytesMax) throw new CliError(`${what} are larger than ${bytesMax} bytes`, { hint })
       chunks.push(chunk)
     }
   } catch (error) {
     if (error instanceof CliError) throw error
-    throw new CliError(`${what} cannot be read (${(error as NodeJS.ErrnoException).code})`)
+    throw new CliError(`${what} cannot be read (${(error as NodeJS.ErrnoException).code})`, { hint })
   }
   try {
     return JSON.parse(withoutMark(Buffer.concat(chunks).toString('utf8')))

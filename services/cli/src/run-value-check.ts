@@ -21,7 +21,8 @@ const program = fileURLToPath(new URL('../../../secrets/dist/src/check-values.js
  * the keys that the service would be started with. Throws `CliError` and its kin when it cannot be asked.
  */
 export async function runValueCheck(env: Environment): Promise<ValueCheckEnd> {
-  if (!existsSync(program)) throw new CliError('the secrets service is not built', { hint: 'npm run build' })
+  if (!existsSync(program))
+    throw new CliError('the secrets service is not built', { hint: 'run `npm run build`' })
   const settings = await readLaunchSettings(env)
   const generated = await readEnvFile(settings.paths.env)
   const ended = await askSecretsDatabase(
@@ -29,14 +30,19 @@ export async function runValueCheck(env: Environment): Promise<ValueCheckEnd> {
     async (url) => {
       const database = { url, migrationUrl: url, warning: null }
       const { PAPERCLIP_PARENT_FD: _none, ...environment } = serviceEnvironment('secrets', {
-        ...{ env, settings, generated },
+        env,
+        settings,
+        generated,
         databases: { gateway: database, secrets: database }
       })
       return await runToEnd(environment)
     },
     null
   )
-  if (ended === null) throw new CliError('this instance has no database yet', { hint: 'start it once' })
+  if (ended === null)
+    throw new CliError('this instance has no database yet', {
+      hint: 'start it once with `npm start`'
+    })
   return ended
 }
 

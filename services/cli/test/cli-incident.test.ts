@@ -101,7 +101,7 @@ t.test('every key gets a successor in a file of its own, and only then is it rev
   const changes = gateway.operations().filter((name) => /AgentKey$/.test(name))
   t.same(changes, [...Array(2).fill(['createAgentKey', 'revokeAgentKey']).flat(), 'revokeAgentKey'])
   const before = gateway.calls.length
-  t.match(await rotate(gateway.origin, '--out', out, '--yes'), { code: 0, stderr: /2 keys are replaced/ })
+  t.match(await rotate(gateway.origin, '--out', out, '--yes'), { code: 0, stderr: /replaced 2 keys/ })
   t.notMatch(gateway.operations().slice(before).join(), /create|revoke/, 'again changes nothing')
   t.match(await rotate(gateway.origin, '--out', out, '--yes', 'coder'), {
     code: 1,
@@ -171,7 +171,7 @@ t.test('a folder of somebody else, or at work, is left alone; a key made meanwhi
   })
   const { code, stderr } = await rotate(meanwhile.origin, '--out', place, '--close-runs', '--yes')
   t.equal(code, 0)
-  t.match(stderr, /1 open runs are ended/)
+  t.match(stderr, /ended 1 open run\b/)
   t.match(stderr, /not by this: key .*0050 \(stranger\) of coder in Acme[\s\S]*agent revoke-key/)
   t.equal(meanwhile.operations().filter((name) => name === 'finishRun').length, 1)
   t.same(meanwhile.violations, [])

@@ -24,7 +24,14 @@ export function formatActivity(rows: readonly ActivityView[], format: ExportForm
 
 function csvLine(row: ActivityView): string {
   return toCsvLine([
-    ...[row.id, row.timestamp, row.action, row.actorType, row.actorId],
-    ...[row.entityType, row.entityId, row.runId ?? '', toCsvJson(row.metadata)]
+    row.id,
+    row.timestamp,
+    row.action,
+    row.actorType,
+    row.actorId,
+    row.entityType,
+    row.entityId,
+    row.runId ?? '',
+    toCsvJson(row.metadata)
   ])
 }

@@ -17,22 +17,18 @@ export async function listKeptFiles(folder: string): Promise<string[]> {
 
 /** Copies keys and configuration of an instance into a new folder, for its owner alone. */
 export async function copyKeptFiles({ instanceDir }: InstancePaths, target: string): Promise<string[]> {
-  const names = await listKeptFiles(instanceDir)
-  await mkdir(join(target, secretsFolder), { recursive: true, mode: dirMode })
-  for (const name of names)
-    await createPrivateFile(join(target, name), await readFile(join(instanceDir, name), 'utf8'))
-  return names
+  return await copyKept(instanceDir, target)
 }
 
 /** Puts the copies back where an instance has none of them; the modes that they have do not matter. */
-export async function restoreKeptFiles(
-  source: string,
-  { instanceDir, secretsDir }: InstancePaths
-): Promise<string[]> {
-  const names = await listKeptFiles(source)
-  await mkdir(secretsDir, { recursive: true, mode: dirMode })
-  for (const name of names)
-    await createPrivateFile(join(instanceDir, name), await readFile(join(source, name), 'utf8'))
+export async function restoreKeptFiles(source: string, { instanceDir }: InstancePaths): Promise<string[]> {
+  return await copyKept(source, instanceDir)
+}
+
+async function copyKept(from: string, to: string): Promise<string[]> {
+  const names = await listKeptFiles(from)
+  await mkdir(join(to, secretsFolder), { recursive: true, mode: dirMode })
+  for (const name of names) await createPrivateFile(join(to, name), await readFile(join(from, name), 'utf8'))
   return names
 }
 

@@ -13,6 +13,7 @@ import { rotateKeys } from '../key-rotation/rotate-keys.js'
 import { RotationLedger, rotationLockName } from '../key-rotation/rotation-ledger.js'
 import { pickCompanyOfAgent } from '../pick-company.js'
 import { pickAgent } from '../pick-named.js'
+import { counted } from '../print.js'
 import { takeProcessLock } from '../process-lock.js'
 import { confirmOrFail } from '../prompt.js'
 
@@ -100,7 +101,7 @@ async function preview(io: CliIo, client: GatewayClient, asked: Asked): Promise<
       : new Set<string>()
   const keys = (await findKeys(client, asked.scope)).filter(({ keyId }) => !ours.has(keyId))
   printRotated(io, { json: asked.flags.json ?? false, keys, more: { dryRun: true } })
-  note(io, `${keys.length} keys would be replaced; nothing was changed`)
+  note(io, `${counted(keys.length, 'key')} would be replaced; nothing was changed`)
 }
 
 async function rotate(io: CliIo, client: GatewayClient, asked: Asked): Promise<void> {
@@ -115,7 +116,11 @@ async function rotate(io: CliIo, client: GatewayClient, asked: Asked): Promise<v
     const ledger = await RotationLedger.open(folder, subject)
     if (!ledger.hasPlan) {
       const keys = await findKeys(client, scope)
-      if (!flags.yes) await confirmOrFail(io, `Replace ${keys.length} keys, and revoke the old ones?`)
+      if (!flags.yes)
+        await confirmOrFail(
+          io,
+          `Replace ${counted(keys.length, 'key')}, so that what agents have now stops working?`
+        )
       await ledger.plan(subject, keys)
     }
     await rotateKeys(io, client, { folder, ledger })
@@ -154,13 +159,13 @@ function summarize(
   }: { keys: readonly { file?: string }[]; folder: string; runsClosed: number | null }
 ): void {
   const replaced = keys.filter(({ file }) => file !== undefined).length
-  note(io, `${replaced} keys are replaced, the new ones are in ${folder}`)
+  note(io, `replaced ${counted(replaced, 'key')}; what is new is in ${folder}`)
   if (replaced < keys.length)
     note(
       io,
-      `${keys.length - replaced} keys had run out, or their agents are gone: revoked, and not replaced`
+      `revoked and did not replace ${counted(keys.length - replaced, 'key')}: run out, or of an agent that is gone`
     )
-  if (runsClosed !== null) note(io, `${runsClosed} open runs are ended`)
+  if (runsClosed !== null) note(io, `ended ${counted(runsClosed, 'open run')}`)
   if (replaced > 0)
     hint(io, 'give each agent its key; `paperclipai agent keys` shows when one was first used')
 }

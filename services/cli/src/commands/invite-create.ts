@@ -51,5 +51,5 @@ export function addInviteCreate(parent: Command, io: CliIo): void {
 function parseHours(text: string): number {
   const hours = Number(text)
   if (/^\d{1,3}$/.test(text) && hours >= 1 && hours <= limits.inviteHoursMax) return hours
-  throw new MisuseError(`--hours is not a number from 1 to ${limits.inviteHoursMax}`)
+  throw new MisuseError('--hours is not a number of hours', `give one from 1 to ${limits.inviteHoursMax}`)
 }

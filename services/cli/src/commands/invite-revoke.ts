@@ -1,12 +1,13 @@
 import { ClientError, type GatewayClient } from '@paperclip/client'
-import { isUuid, limits, listInvites, revokeInvite } from '@paperclip/contracts'
+import { isUuid, listInvites, revokeInvite } from '@paperclip/contracts'
 import type { Command } from 'commander'
 import { withApi } from '../api-session.js'
 import { MisuseError } from '../cli-error.js'
 import { type CliIo, note } from '../cli-io.js'
 import { type CompaniesFlags, pickCompanies, withCompaniesFlags } from '../every-company.js'
+import { allRows, wholePages } from '../list-rows.js'
 import { pickCompany } from '../pick-company.js'
-import { printJson } from '../print.js'
+import { counted, printJson } from '../print.js'
 
 interface Flags extends CompaniesFlags {
   readonly all?: true
@@ -31,36 +32,40 @@ export function addInviteRevoke(parent: Command, io: CliIo): void {
       )
         throw new MisuseError('give one invite, or --all', 'see `paperclipai invite list`')
       await withApi(io, flags, async (client) => {
-        if (invite !== undefined) {
-          const companyId = await pickCompany(client, io, flags)
-          const result = await client.call(revokeInvite, { params: { companyId, inviteId: invite } })
-          if (flags.json) printJson(io, result)
-          else note(io, `invite ${invite} is revoked`)
-          return
-        }
-        let revoked = 0
-        for (const { id } of await pickCompanies(client, io, flags)) revoked += await revokeAll(client, id)
-        if (flags.json) printJson(io, { revoked })
-        else note(io, `${revoked} open invites are revoked`)
+        if (invite === undefined) await revokeEvery(client, io, flags)
+        else await revokeOne(client, io, { invite, flags })
       })
     })
 }
 
-async function revokeAll(client: GatewayClient, companyId: string): Promise<number> {
-  const open: string[] = []
-  const query = { limit: limits.pageRowsMax }
-  for await (const page of client.pages(listInvites, { params: { companyId }, query }))
-    open.push(...page.map(({ id }) => id))
+async function revokeOne(
+  client: GatewayClient,
+  io: CliIo,
+  { invite, flags }: { invite: string; flags: Flags }
+): Promise<void> {
+  const companyId = await pickCompany(client, io, flags)
+  const result = await client.call(revokeInvite, { params: { companyId, inviteId: invite } })
+  if (flags.json) printJson(io, result)
+  else note(io, `invite ${invite} is revoked`)
+}
+
+async function revokeEvery(client: GatewayClient, io: CliIo, flags: Flags): Promise<void> {
   let revoked = 0
-  for (const inviteId of open)
-    await client.call(revokeInvite, { params: { companyId, inviteId } }).then(
-      () => {
-        revoked += 1
-      },
-      (error: unknown) => {
-        // Accepted meanwhile: the person is a member now, and in the list of those.
-        if (!(error instanceof ClientError) || error.code !== 'not_found') throw error
-      }
-    )
+  for (const { id } of await pickCompanies(client, io, flags)) revoked += await revokeAllOf(client, id)
+  if (flags.json) printJson(io, { revoked })
+  else note(io, `revoked ${counted(revoked, 'open invite')}`)
+}
+
+async function revokeAllOf(client: GatewayClient, companyId: string): Promise<number> {
+  const open = await allRows(client.pages(listInvites, { params: { companyId }, query: wholePages }))
+  let revoked = 0
+  for (const { id: inviteId } of open)
+    try {
+      await client.call(revokeInvite, { params: { companyId, inviteId } })
+      revoked += 1
+    } catch (error) {
+      // Accepted meanwhile: the person is a member now, and in the list of those.
+      if (!(error instanceof ClientError) || error.code !== 'not_found') throw error
+    }
   return revoked
 }

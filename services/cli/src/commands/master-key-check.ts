@@ -24,7 +24,7 @@ Example:
       for (const line of stderr.split('\n').filter((text) => text !== ''))
         note(io, line.replace(/^secrets: /, ''))
       if (code === 0) return
-      hint(io, 'restore database and keys from one backup; deploy/backup.md')
+      hint(io, 'restore database and keys from one backup: see deploy/backup.md')
       io.exitCode = exitCodes.failed
     })
 }

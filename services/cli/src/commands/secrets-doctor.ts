@@ -2,7 +2,6 @@ import type { GatewayClient } from '@paperclip/client'
 import {
   checkVaultHealth,
   getSecretProvidersHealth,
-  limits,
   listSecretProviders,
   listSecrets,
   listVaults,
@@ -15,6 +14,7 @@ import type { CliIo } from '../cli-io.js'
 import type { CheckResult } from '../doctor/doctor-check.js'
 import { reportChecks } from '../doctor/print-checks.js'
 import { checkDefaults, checkProviderOf, checkVault } from '../doctor/vault-checks.js'
+import { allRows, wholePages } from '../list-rows.js'
 import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
 
 interface Flags extends CompanyFlags {
@@ -69,15 +69,12 @@ async function keepsWithoutVault(
   client: GatewayClient,
   { companyId, provider }: { companyId: string; provider: ProviderId }
 ): Promise<boolean> {
-  const query = { provider, limit: limits.pageRowsMax }
+  const query = { provider, ...wholePages }
   for await (const rows of client.pages(listSecrets, { params: { companyId }, query }))
     if (rows.some(({ providerConfigId }) => providerConfigId === null)) return true
   return false
 }
 
-async function allVaults(client: GatewayClient, companyId: string): Promise<VaultView[]> {
-  const vaults: VaultView[] = []
-  const page = { params: { companyId }, query: { limit: limits.pageRowsMax } }
-  for await (const rows of client.pages(listVaults, page)) vaults.push(...rows)
-  return vaults
+function allVaults(client: GatewayClient, companyId: string): Promise<VaultView[]> {
+  return allRows(client.pages(listVaults, { params: { companyId }, query: wholePages }))
 }

@@ -1,10 +1,11 @@
 import type { GatewayClient } from '@paperclip/client'
-import { type CompanyView, limits, listSecrets, type SecretView } from '@paperclip/contracts'
+import { type CompanyView, listSecrets, type SecretView } from '@paperclip/contracts'
 import type { Command } from 'commander'
 import { withApi } from '../api-session.js'
 import { type CliIo, hint, note } from '../cli-io.js'
 import { type CompaniesFlags, pickCompanies, withCompaniesFlags } from '../every-company.js'
-import { type Column, printRows } from '../print.js'
+import { allRows, wholePages } from '../list-rows.js'
+import { type Column, counted, printRows } from '../print.js'
 
 type Exposed = Pick<SecretView, 'id' | 'key' | 'name' | 'status' | 'latestVersion' | 'lastRotatedAt'> & {
   readonly companyId: string
@@ -45,7 +46,7 @@ Example:
         const rows: Exposed[] = []
         for (const company of companies) rows.push(...(await exposedOf(client, company)))
         printRows(io, { json: flags.json ?? false, rows, columns })
-        note(io, `${rows.length} secrets of ${companies.length} companies`)
+        note(io, `${counted(rows.length, 'secret')} of ${companies.length} companies`)
         if (rows.length > 0)
           hint(
             io,
@@ -55,14 +56,17 @@ Example:
     })
 }
 
-async function exposedOf(client: GatewayClient, { id: companyId, name }: CompanyView): Promise<Exposed[]> {
-  const found: Exposed[] = []
-  const query = { limit: limits.pageRowsMax }
-  for await (const page of client.pages(listSecrets, { params: { companyId }, query }))
-    for (const secret of page)
-      if (secret.provider === 'local_encrypted' && secret.managedMode === 'paperclip_managed') {
-        const { id, key, name: label, status, latestVersion, lastRotatedAt } = secret
-        found.push({ company: name, companyId, id, key, name: label, status, latestVersion, lastRotatedAt })
-      }
-  return found.reverse()
+async function exposedOf(
+  client: GatewayClient,
+  { id: companyId, name: company }: CompanyView
+): Promise<Exposed[]> {
+  const secrets = await allRows(client.pages(listSecrets, { params: { companyId }, query: wholePages }))
+  return secrets
+    .filter(
+      ({ provider, managedMode }) => provider === 'local_encrypted' && managedMode === 'paperclip_managed'
+    )
+    .map(({ id, key, name, status, latestVersion, lastRotatedAt }) => {
+      return { company, companyId, id, key, name, status, latestVersion, lastRotatedAt }
+    })
+    .reverse()
 }

@@ -5,7 +5,7 @@ import { type ApiFlags, withApi, withApiFlags } from '../api-session.js'
 import { MisuseError } from '../cli-error.js'
 import { type CliIo, hint, note } from '../cli-io.js'
 import { pickUsers, requireOneOrAll } from '../every-user.js'
-import { printJson } from '../print.js'
+import { counted, printJson } from '../print.js'
 import { confirmOrFail } from '../prompt.js'
 
 interface Flags extends ApiFlags {
@@ -59,7 +59,11 @@ async function revokeOthers(
   let revoked = 0
   for (const id of ids) revoked += await revokeKeysOf(client, id, { mayBeGone: all === true })
   if (json) printJson(io, { revoked })
-  else note(io, `${revoked} board keys of ${all ? 'everybody' : (users[0]?.email ?? 'nobody')} are revoked`)
+  else
+    note(
+      io,
+      `revoked ${counted(revoked, 'board key')} of ${all ? 'everybody' : (users[0]?.email ?? 'nobody')}`
+    )
 }
 
 async function revokeKeysOf(

@@ -2,7 +2,7 @@ import type { Health } from '@paperclip/contracts'
 import { present } from '../launcher/launch-settings.js'
 import type { DatabaseFacts } from './database-facts.js'
 import { type CheckResult, resultsOf } from './doctor-check.js'
-import { type DoctorContext, isGiven, isShared } from './doctor-context.js'
+import { type DoctorContext, isGiven, isShared, startStep } from './doctor-context.js'
 import { hardeningGap } from './hardening-gap.js'
 
 /** A master key older than this is due: who copied it once has had it for long. */
@@ -20,7 +20,10 @@ export function checkMasterKeyCustody(context: DoctorContext, { vaults }: Databa
       repair: `put it into a file of a secret store, and name that in ${inTheOpen}_FILE`
     })
   if (context.isByEnvironment && !isGiven(context, 'PAPERCLIP_SECRETS_MASTER_KEY'))
-    return warn('not looked at: PAPERCLIP_SECRETS_MASTER_KEY_FILE is not given')
+    return warn(
+      'not looked at: PAPERCLIP_SECRETS_MASTER_KEY_FILE is not given',
+      'give doctor the environment of the secrets service'
+    )
   const days = vaults?.masterKeyDays ?? null
   if (isShared(context) && days !== null && days > masterKeyDaysMax)
     return warn(`in a file; it wraps for ${days} days`, 'rotate it: deploy/rotation.md')
@@ -47,7 +50,7 @@ export function checkAdmins(
     })
   if (count === null)
     return health === null
-      ? warn('not looked at: neither the database nor the gateway answers')
+      ? warn('not looked at: neither the database nor the gateway answers', startStep(context))
       : pass('the instance was claimed')
   const text = count === 1 ? '1 instance admin' : `${count} instance admins`
   return count > adminsEnough

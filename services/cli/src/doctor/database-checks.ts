@@ -1,7 +1,6 @@
 import { describeAddress, withClient } from '../launcher/database-client.js'
 import { present } from '../launcher/launch-settings.js'
-import type { DatabaseFacts } from './database-facts.js'
-import { takesAnyPassword } from './database-facts.js'
+import { type DatabaseFacts, takesAnyPassword } from './database-facts.js'
 import { isLoopbackHost } from './deployment-mode-check.js'
 import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
 import { type DoctorContext, startStep } from './doctor-context.js'
@@ -87,11 +86,12 @@ export function listensHereOnly(addresses: string): boolean {
   return names.every((name) => name === '' || isLoopbackHost(name))
 }
 
+const tlsId = 'database_tls'
 const useTls = 'add sslmode=verify-full to the database URL (and sslrootcert= for an authority of your own)'
 
 /** What is sent to the database, sealed values and session tokens among it, cannot be read or changed on the way. */
 export function checkDatabaseTls(context: DoctorContext, facts: DatabaseFacts): CheckResult {
-  const { pass, warn } = resultsOf('database_tls')
+  const { pass, warn } = resultsOf(tlsId)
   const { external } = context.settings
   if (external === null) return pass('the embedded one, on loopback')
   const remote = (
@@ -103,18 +103,21 @@ export function checkDatabaseTls(context: DoctorContext, facts: DatabaseFacts): 
   if (remote.length === 0) return pass('loopback')
   if (remote.some(([service]) => facts[service] === null))
     return warn('not looked at: a database does not answer', startStep(context))
-  if (remote.some(([service]) => facts[service]?.isEncrypted !== true)) return plain()
+  if (remote.some(([service]) => facts[service]?.isEncrypted !== true)) return plainConnections(context)
   return remote.some(([, url]) => !isVerified(url))
     ? warn('TLS that believes any certificate: whoever stands between is not noticed', useTls)
     : pass('TLS, with the certificate checked')
+}
 
-  function plain(): CheckResult {
-    const message = 'plain connections beyond this machine'
-    if (present(context.io.env.PAPERCLIP_INTERNAL_PLAINTEXT) === 'private-network')
-      return warn(`${message}, on a private network: whoever listens there can read them`, useTls)
-    const orSay = 'where nobody else is on that network, PAPERCLIP_INTERNAL_PLAINTEXT=private-network says so'
-    return hardeningGap(context, { id: 'database_tls', message, repair: `${useTls}; ${orSay}` })
-  }
+function plainConnections(context: DoctorContext): CheckResult {
+  const message = 'plain connections beyond this machine'
+  if (present(context.io.env.PAPERCLIP_INTERNAL_PLAINTEXT) === 'private-network')
+    return resultsOf(tlsId).warn(
+      `${message}, on a private network: whoever listens there can read them`,
+      useTls
+    )
+  const orSay = 'where nobody else is on that network, PAPERCLIP_INTERNAL_PLAINTEXT=private-network says so'
+  return hardeningGap(context, { id: tlsId, message, repair: `${useTls}; ${orSay}` })
 }
 
 function isHere(url: string): boolean {

@@ -95,8 +95,8 @@ export async function readDatabaseFacts(urls: {
   secrets: string | null
 }): Promise<DatabaseFacts> {
   const [gateway, secrets] = await Promise.all([
-    askBoth<PeopleFacts>(urls.gateway, peopleSql),
-    askBoth<VaultFacts>(urls.secrets, vaultsSql)
+    askOne<PeopleFacts>(urls.gateway, peopleSql),
+    askOne<VaultFacts>(urls.secrets, vaultsSql)
   ])
   return {
     gateway: gateway.connection,
@@ -106,7 +106,8 @@ export async function readDatabaseFacts(urls: {
   }
 }
 
-async function askBoth<T extends pg.QueryResultRow>(
+/** What the connection shows, and the row of `sql`, over one connection. */
+async function askOne<T extends pg.QueryResultRow>(
   url: string | null,
   sql: string
 ): Promise<{ connection: ConnectionFacts | null; rows: T | null }> {

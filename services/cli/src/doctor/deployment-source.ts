@@ -3,10 +3,9 @@ import { type Environment, findInstance, present } from '../launcher/launch-sett
 
 /** What a container is given besides its database; an instance that the launcher runs has files for these. */
 const keyVariables = [
-  ...['PAPERCLIP_GATEWAY_KEY_FILE', 'PAPERCLIP_INTERNAL_KEYS_FILE'],
-  ...['PAPERCLIP_SECRETS_MASTER_KEY', 'PAPERCLIP_SECRETS_MASTER_KEY_FILE'],
-  ...['BETTER_AUTH_SECRET', 'BETTER_AUTH_SECRET_FILE']
-]
+  'PAPERCLIP_GATEWAY_KEY_FILE', 'PAPERCLIP_INTERNAL_KEYS_FILE', 'PAPERCLIP_SECRETS_MASTER_KEY',
+  'PAPERCLIP_SECRETS_MASTER_KEY_FILE', 'BETTER_AUTH_SECRET', 'BETTER_AUTH_SECRET_FILE'
+] // biome-ignore format: a list reads better packed
 
 /**
  * Says whether the environment alone describes the deployment, as with compose: it names a database and keys, and no

@@ -27,7 +27,10 @@ export async function readDoctorContext(io: CliIo): Promise<DoctorContext> {
   const found = await readRuntime(paths)
   const runtime = found !== undefined && isAlive(found.launcherPid) ? found : null
   return {
-    ...{ io, settings, generated, runtime },
+    io,
+    settings,
+    generated,
+    runtime,
     gatewayUrl: present(io.env.PAPERCLIP_API_URL) ?? runtime?.gateway.url ?? serviceUrl('gateway', settings),
     secretsUrl:
       present(io.env.PAPERCLIP_SECRETS_URL) ?? runtime?.secrets.url ?? serviceUrl('secrets', settings),

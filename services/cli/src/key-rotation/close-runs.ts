@@ -1,5 +1,6 @@
 import { ClientError, type GatewayClient } from '@paperclip/client'
-import { finishRun, limits, listRuns } from '@paperclip/contracts'
+import { finishRun, listRuns } from '@paperclip/contracts'
+import { wholePages } from '../list-rows.js'
 import type { RotationScope } from './plan-rotation.js'
 
 /** Cancels every open run of the agents that are meant, and says how many; their tokens are refused from then on. */
@@ -10,8 +11,7 @@ export async function closeRuns(
   let closed = 0
   for (const { id: companyId } of companies) {
     const open: string[] = []
-    const query = { limit: limits.pageRowsMax }
-    for await (const page of client.pages(listRuns, { params: { companyId }, query }))
+    for await (const page of client.pages(listRuns, { params: { companyId }, query: wholePages }))
       for (const run of page)
         if (run.status === 'running' && (agentId === null || run.agentId === agentId)) open.push(run.id)
     for (const runId of open) if (await isClosed(client, { companyId, runId })) closed += 1

@@ -30,7 +30,8 @@ export async function writeKeyFile(folder: string, path: string, token: string):
     // Those between too, whatever the umask took away or somebody made before.
     for (let dir = dirname(path); relative(folder, dir) !== ''; dir = dirname(dir))
       await chmod(dir, ownerOnly)
-    if (!(await createPrivateFile(path, `${token}\n`))) throw new CliError(`${path} is there already`)
+    if (!(await createPrivateFile(path, `${token}\n`)))
+      throw new CliError(`${path} is there already`, { hint: 'move it away, and repeat the command' })
   } catch (error) {
     if (error instanceof CliError) throw error
     throw new CliError(`${path} cannot be written (${(error as NodeJS.ErrnoException).code})`, {

@@ -3,13 +3,11 @@ import {
   type AgentKeyView,
   type AgentView,
   type CompanyView,
-  limits,
   listAgentKeys,
   listAgents
 } from '@paperclip/contracts'
+import { allRows, wholePages } from '../list-rows.js'
 import type { PlannedKey } from './rotation-ledger.js'
-
-const wholePages = { limit: limits.pageRowsMax }
 
 /** Whose keys are meant: all agents of these companies, or one of them. */
 export interface RotationScope {
@@ -43,16 +41,12 @@ export async function findKeys(
 
 /** The keys of an agent that are not revoked. */
 export async function openKeysOf(client: GatewayClient, agentId: string): Promise<AgentKeyView[]> {
-  const keys: AgentKeyView[] = []
-  for await (const page of client.pages(listAgentKeys, { params: { id: agentId }, query: wholePages }))
-    keys.push(...page.filter(({ revokedAt }) => revokedAt === null))
-  return keys
+  const keys = await allRows(client.pages(listAgentKeys, { params: { id: agentId }, query: wholePages }))
+  return keys.filter(({ revokedAt }) => revokedAt === null)
 }
 
 async function agentsOf(client: GatewayClient, companyId: string): Promise<AgentView[]> {
-  const agents: AgentView[] = []
+  const agents = await allRows(client.pages(listAgents, { params: { companyId }, query: wholePages }))
   // The end of an agent has revoked its keys, and it gets no others.
-  for await (const page of client.pages(listAgents, { params: { companyId }, query: wholePages }))
-    agents.push(...page.filter(({ status }) => status !== 'terminated'))
-  return agents.reverse()
+  return agents.filter(({ status }) => status !== 'terminated').reverse()
 }

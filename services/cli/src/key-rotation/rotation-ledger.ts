@@ -65,7 +65,9 @@ export class RotationLedger {
       await chmod(folder, ownerOnly)
     } catch (error) {
       if (error instanceof CliError) throw error
-      throw new CliError(`${folder} cannot be used (${(error as NodeJS.ErrnoException).code})`)
+      throw new CliError(`${folder} cannot be used (${(error as NodeJS.ErrnoException).code})`, {
+        hint: 'name a folder that you may write to'
+      })
     }
   }
 
@@ -76,14 +78,17 @@ export class RotationLedger {
     return ledger
   }
 
+  /** Whether a rotation began here, so that this one goes on with it. */
   get hasPlan(): boolean {
     return existsSync(this.#path)
   }
 
+  /** The plan, empty before there is one. */
   get keys(): readonly PlannedKey[] {
     return this.#keys
   }
 
+  /** The last step of a key; undefined before the first. */
   progressOf(keyId: string): KeyProgress | undefined {
     return this.#progress.get(keyId)
   }
@@ -93,6 +98,7 @@ export class RotationLedger {
     return new Set([...this.#progress.values()].flatMap(({ newKeyId }) => newKeyId ?? []))
   }
 
+  /** Writes the plan, before anything is made. */
   async plan(subject: string, keys: readonly PlannedKey[]): Promise<void> {
     const head: Head = { version: 1, subject, beganAt: new Date().toISOString() }
     const lines = [head, ...keys.map((key) => ({ planned: key })), { whole: keys.length }]
@@ -100,6 +106,7 @@ export class RotationLedger {
     this.#keys = keys
   }
 
+  /** Notes a step; it is on the disk when this resolves. */
   async note(progress: KeyProgress): Promise<void> {
     const file = await open(this.#path, 'a')
     try {

@@ -12,6 +12,7 @@ import {
   type SealedRow
 } from './value-check-store.js'
 
+/** Sealed values are small, and one page of them is in memory at a time. */
 const rowsMax = 500
 /** Enough to see what they have in common. */
 const faultsMax = 20
@@ -41,8 +42,8 @@ export async function checkValues(
 ): Promise<ValueCheck> {
   const counts = { value: 0, env: 0, shredded: 0, failed: 0 }
   const faults: { row: Omit<SealedRow, 'sealed'>; code: string }[] = []
-  for (const page of [listSealedVersions, listSealedEnvironments])
-    for await (const row of allOf(db, page)) {
+  for (const pages of [sealedVersions, sealedEnvironments])
+    for await (const row of allOf(db, pages)) {
       const code = await faultOf(companyKeys, row)
       if (code === null) counts[row.kind]++
       else if (code === 'company_shredded') counts.shredded++
@@ -56,17 +57,22 @@ export async function checkValues(
   return { versions, environments, shredded, failed, faults, remote: await countRemoteVersions(db) }
 }
 
-async function* allOf(
-  db: Db<SecretsDatabase>,
-  listPage: typeof listSealedVersions
-): AsyncGenerator<SealedRow> {
-  const isVersions = listPage === listSealedVersions
+/** A listing by pages, and the id of a row that the next page comes after. */
+interface Pages {
+  readonly list: typeof listSealedVersions
+  readonly idOf: (row: SealedRow) => string
+}
+
+const sealedVersions: Pages = { list: listSealedVersions, idOf: ({ versionId }) => versionId }
+const sealedEnvironments: Pages = { list: listSealedEnvironments, idOf: ({ secretId }) => secretId }
+
+async function* allOf(db: Db<SecretsDatabase>, { list, idOf }: Pages): AsyncGenerator<SealedRow> {
   for (let afterId = firstId; ; ) {
-    const rows = await listPage(db, { afterId, rowsMax })
+    const rows = await list(db, { afterId, rowsMax })
     yield* rows
     const last = rows.at(-1)
     if (last === undefined || rows.length < rowsMax) return
-    afterId = isVersions ? last.versionId : last.secretId
+    afterId = idOf(last)
   }
 }
 
