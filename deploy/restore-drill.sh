@@ -52,8 +52,8 @@ finish() {
   if [ -n "$is_compose" ]; then quietly compose down -v || true; fi
   # Root's copy lies where the server's user can reach it, in a folder that is named after the scratch folder.
   case $data_dir in
-  '' | "$scratch"/*) ;;
-  *) rm -rf "$(dirname "$data_dir")" ;;
+  "$scratch"/*) ;;
+  /*/*) rm -rf "$(dirname "$data_dir")" ;;
   esac
   rm -rf "$scratch"
   exit "$status"

@@ -77,7 +77,9 @@ t.test('the database and the secrets service are on a network without a way in o
   const elsewhere: Record<string, string> = {
     gateway: 'private, public, tools',
     caddy: 'public',
-    ...{ paperclipai: 'tools', keys: 'tools', doctor: 'private, tools' }
+    paperclipai: 'tools',
+    keys: 'tools',
+    doctor: 'private, tools'
   }
   for (const [name, block] of services) {
     const networks = /networks: \[(.*)\]/.exec(block)?.[1]

@@ -8,7 +8,7 @@ import type { ActivityView, UserView } from '@paperclip/contracts'
 import t from 'tap'
 import { type FakeHandler, fakeGateway } from './fixtures/fake-gateway.js'
 import { type CliResult, runCli } from './fixtures/run-cli.js'
-import { acme, companyId, sampleId } from './fixtures/sample-rows.js'
+import { acme, ada, companyId, sampleId } from './fixtures/sample-rows.js'
 
 const run = promisify(execFile)
 const time = '2026-01-31T12:00:00.000Z'
@@ -145,13 +145,6 @@ t.test('an export as JSON lines gives every row as it came, also of the instance
 })
 
 t.test('users are named by id or address; a deletion asks, and says what is in its way', async (t) => {
-  const ada: UserView = {
-    id: 'u-1',
-    name: 'Ada',
-    email: 'ada@example.com',
-    isInstanceAdmin: false,
-    createdAt: time
-  }
   const bob: UserView = { ...ada, id: 'u-2', name: 'Bob', email: 'bob@example.com', isInstanceAdmin: true }
   const gateway = await fakeGateway(t, {
     listUsers: () => ({ body: [bob, ada] }),

@@ -110,7 +110,10 @@ interface Fault {
 
 const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
 const program = buildProgram({
-  ...{ env: {}, stdin: Readable.from([]), stdout: nowhere, stderr: nowhere },
+  env: {},
+  stdin: Readable.from([]),
+  stdout: nowhere,
+  stderr: nowhere,
   exitCode: 0
 })
 

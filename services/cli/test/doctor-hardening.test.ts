@@ -11,6 +11,7 @@ import { freePort, repositoryRoot, testDatabase } from '@paperclip/testing'
 import pg from 'pg'
 import t from 'tap'
 import { listensHereOnly } from '../src/doctor/database-checks.js'
+import type { CheckResult } from '../src/doctor/doctor-check.js'
 import { liesOn, parseMounts } from '../src/doctor/read-only-mounts.js'
 import { runBin, runCli } from './fixtures/run-cli.js'
 import { type ChecklistItem, readChecklist } from './support/checklist.js'
@@ -20,13 +21,6 @@ import { startLaxPostgres } from './support/lax-postgres.js'
 
 // Two services and a second database server are started, on a machine that is busy with other suites.
 t.setTimeout(110_000)
-
-interface Check {
-  readonly id: string
-  readonly status: string
-  readonly message: string
-  readonly repair: string | null
-}
 
 const database = await testDatabase(t, { migrations: shippedMigrations })
 const databaseUrls = { gateway: database.url('gateway'), secrets: database.url('secrets') }
@@ -40,7 +34,9 @@ const exposed = {
 const [lax, installation] = await Promise.all([
   startLaxPostgres(t),
   startInstallation(t, {
-    ...{ gateways: 1, secrets: 1, databaseUrls },
+    gateways: 1,
+    secrets: 1,
+    databaseUrls,
     gatewayEnv: exposed,
     secretsEnv: shared
   })
@@ -87,7 +83,10 @@ const breakages = hardeningBreakages({
     secretsOwner: database.ownerUrl('secrets'),
     lax: lax.url
   },
-  ...{ gateway: origin, secrets: hardened.PAPERCLIP_SECRETS_URL, acme, globex },
+  gateway: origin,
+  secrets: hardened.PAPERCLIP_SECRETS_URL,
+  acme,
+  globex,
   older: `http://127.0.0.1:${portOf(older)}`,
   dead: `http://127.0.0.1:${await freePort()}`,
   busyPort: portOf(busy),
@@ -96,13 +95,13 @@ const breakages = hardeningBreakages({
 
 const checklist = readChecklist(await readFile(join(repositoryRoot, 'deploy/hardening.md'), 'utf8'))
 const nameOf = ({ check, says }: ChecklistItem) => `${check}: ${says}`
-let sound: readonly Check[] = []
+let sound: readonly CheckResult[] = []
 
 t.test('a hardened public installation passes every check, told by the command itself', async (t) => {
   const env = { ...hardened, PAPERCLIP_HOME: installation.paths.home }
   const { code, stdout, stderr } = await runBin(t, ['doctor', '--json'], { env })
   t.same({ code, stderr }, { code: 0, stderr: '' })
-  sound = (JSON.parse(stdout) as { checks: Check[] }).checks
+  sound = (JSON.parse(stdout) as { checks: CheckResult[] }).checks
   t.same(
     sound.filter(({ status }) => status !== 'pass'),
     []
@@ -279,7 +278,7 @@ const unset = (...names: string[]) => Object.fromEntries(names.map((name) => [`$
 
 async function doctor(env: Record<string, string>) {
   const { code, stdout, stderr } = await runCli(['doctor', '--json'], { env })
-  return { code, shown: stdout + stderr, checks: (JSON.parse(stdout) as { checks: Check[] }).checks }
+  return { code, shown: stdout + stderr, checks: (JSON.parse(stdout) as { checks: CheckResult[] }).checks }
 }
 
 async function secretsOf(home: string): Promise<Readonly<Record<string, string>>> {

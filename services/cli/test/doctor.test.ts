@@ -8,19 +8,13 @@ import { type InstancePaths, instancePaths } from '@paperclip/instance'
 import { freePort, testDatabase } from '@paperclip/testing'
 import t from 'tap'
 import type { CliIo } from '../src/cli-io.js'
+import type { CheckResult } from '../src/doctor/doctor-check.js'
 import { repairInstance } from '../src/doctor/run-doctor.js'
 import { runCli } from './fixtures/run-cli.js'
 import { shippedMigrations, startInstallation } from './support/e2e-installation.js'
 
 // Two services are started, on a machine that is busy with other suites.
 t.setTimeout(110_000)
-
-interface Check {
-  readonly id: string
-  readonly status: string
-  readonly message: string
-  readonly repair: string | null
-}
 
 /** A way to break an installation, what doctor is to say, and what a repair may change. */
 interface Breakage {
@@ -342,12 +336,12 @@ function ioOf(home: string, env: Record<string, string>): CliIo {
 async function doctor(
   home: string,
   { env = {}, args = [] }: { env?: Record<string, string>; args?: readonly string[] } = {}
-): Promise<{ code: number | null; checks: readonly Check[] }> {
+): Promise<{ code: number | null; checks: readonly CheckResult[] }> {
   const all = { ...sound, PAPERCLIP_HOME: home, ...env }
   const { code, stdout, stderr } = await runCli(['doctor', '--json', ...args], { env: all })
   for (const secret of Object.values(installation.keys)) t.notOk((stdout + stderr).includes(secret))
   t.notMatch(stdout + stderr, /canary-3|\n\s+at /)
-  return { code, checks: (JSON.parse(stdout) as { checks: Check[] }).checks }
+  return { code, checks: (JSON.parse(stdout) as { checks: CheckResult[] }).checks }
 }
 
 /** Every file and folder of an instance, itself as '', with what a repair could change. */

@@ -69,13 +69,11 @@ t.test('no secret is renamed into one, and none is linked or imported as one', a
       t.ok(answer.body.detail.includes(where), name)
     }
     const link = await app.send(operator(), 'POST', `/companies/${companyId}/secrets`, {
-      ...{
-        name,
-        key: `k-${newId()}`,
-        managedMode: 'external_reference',
-        externalRef: reference,
-        providerConfigId
-      }
+      name,
+      key: `k-${newId()}`,
+      managedMode: 'external_reference',
+      externalRef: reference,
+      providerConfigId
     })
     t.match(link, { status: 422, body: { code: 'infra_secret' } }, name)
   }

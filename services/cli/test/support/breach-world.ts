@@ -97,7 +97,14 @@ export async function makeBreachWorld(port: string, launched: StartedProcess): P
   const [ada, bob] = people
   if (ada === undefined || bob === undefined) throw new Error('there is nobody')
   return {
-    ...{ api, call, chief, ada, bob, agents, secrets, invite },
+    api,
+    call,
+    chief,
+    ada,
+    bob,
+    agents,
+    secrets,
+    invite,
     async signInAgain(person) {
       const { email } = person
       person.cookie = (await must(call('POST', '/auth/sign-in/email', { body: { email, password } }))).cookie

@@ -201,11 +201,15 @@ async function embed(paths: InstancePaths, { urls, gateway, secrets }: World): P
   await writeFile(paths.env, kept + lines.join(''))
   const service = (url: string) => ({ pid: null, port: Number(new URL(url).port), url })
   await writeRuntime(paths, {
-    ...{ version: 1, launcherPid: process.pid, startedAt: new Date().toISOString() },
+    version: 1,
+    launcherPid: process.pid,
+    startedAt: new Date().toISOString(),
     gateway: service(gateway),
     secrets: service(secrets),
     database: {
-      ...{ embedded: true, pid: null, dataDir: null },
+      embedded: true,
+      pid: null,
+      dataDir: null,
       address: changed(urls.gateway, (url) => {
         url.username = ''
         url.password = ''
