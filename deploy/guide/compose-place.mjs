@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { makeExampleWorld } from './example-world.mjs'
 import { makePerson } from './person.mjs'
 import { baseEnvironment, copyTrackedFiles, findFreePorts } from './place-files.mjs'
+import { quote } from './shell-quote.mjs'
 
 /** Images are built in a block. */
 const blockMsMax = 1_800_000
@@ -104,8 +105,4 @@ function writeStandIns({ bin, repository, compose }) {
   }
   for (const [name, text] of Object.entries(scripts))
     writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
-}
-
-function quote(text) {
-  return `'${text.replaceAll("'", "'\\''")}'`
 }

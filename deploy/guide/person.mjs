@@ -3,6 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { openSession } from '../smoke/http-session.mjs'
 
 const passwordBytes = 18
+/** Addresses that commands print, by what a person does there. */
+const addresses = {
+  claim: /https?:\/\/[^\s"'|]+\/board-claim\/[\w-]+\?code=[\w-]+/g,
+  join: /https?:\/\/[^\s"'|]+\/invites\/[\w-]+/g,
+  approve: /https?:\/\/[^\s"'|]+\/cli-auth\/[\w-]+\?token=[\w-]+/g
+}
 
 /**
  * `ca`: the PEM of the authority to trust, asked for when an https address is opened. `addresses` finds each address in
@@ -15,11 +21,6 @@ export function makePerson({ ca = () => undefined } = {}) {
   const who = { email: 'operator@example.com', password: newPassword() }
   const caFor = ({ protocol }) => (protocol === 'https:' ? { ca: ca() } : {})
   let guests = 0
-  const addresses = {
-    claim: /https?:\/\/[^\s"'|]+\/board-claim\/[\w-]+\?code=[\w-]+/g,
-    join: /https?:\/\/[^\s"'|]+\/invites\/[\w-]+/g,
-    approve: /https?:\/\/[^\s"'|]+\/cli-auth\/[\w-]+\?token=[\w-]+/g
-  }
   /** @type {Map<string, ReturnType<typeof openSession>>} */
   const sessions = new Map()
 

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { ProcessGroup } from './process-group.mjs'
+import { quote } from './shell-quote.mjs'
 
 let files = 0
 
@@ -68,10 +69,6 @@ trap : INT
 trap 'printf %s "$LINENO" >${quote(failed).replaceAll("'", "'\\''")}' ERR
 set -eE
 . ${quote(script)}`
-}
-
-function quote(text) {
-  return `'${text.replaceAll("'", "'\\''")}'`
 }
 
 function readIfThere(path) {

@@ -38,25 +38,8 @@ export function createCompanyExport(db: Db<GatewayDatabase>, mutate: Mutate, hop
     },
     async manifest(caller, companyId) {
       const { company, targets, declared } = await read(caller, companyId)
-      const envOf = ({ type, id }: CompanyTarget) => ({ ...declared.get(keyOf(type, id)) })
-      const manifest: CompanyManifest = {
-        format: 'paperclip-company',
-        version: 1,
-        company: { name: company.name },
-        agents: targets.flatMap((target) =>
-          target.adapterType === null
-            ? []
-            : [{ name: target.name, adapterType: target.adapterType, env: envOf(target) }]
-        ),
-        projects: targets
-          .filter(({ type }) => type === 'project')
-          .map((target) => ({ name: target.name, env: envOf(target) }))
-      }
-      // What cannot be imported is no export; the body of an import has a few more bytes around it.
-      if (Buffer.byteLength(JSON.stringify(manifest)) > limits.manifestBodyBytesMax - 1024)
-        throw new AppError('export_too_large', {
-          detail: `A manifest may have ${limits.manifestBodyBytesMax} bytes.`
-        })
+      const manifest = manifestOf(company.name, targets, declared)
+      requireImportable(manifest)
       await mutate((tx) =>
         insertOutbox(tx, [
           activityOf(caller.actor, {
@@ -71,6 +54,38 @@ export function createCompanyExport(db: Db<GatewayDatabase>, mutate: Mutate, hop
       return manifest
     }
   }
+}
+
+function manifestOf(
+  name: string,
+  targets: readonly CompanyTarget[],
+  declared: ReadonlyMap<string, DeclaredVariables>
+): CompanyManifest {
+  const envOf = ({ type, id }: CompanyTarget) => ({ ...declared.get(keyOf(type, id)) })
+  return {
+    format: 'paperclip-company',
+    version: 1,
+    company: { name },
+    agents: targets.flatMap((target) =>
+      target.adapterType === null
+        ? []
+        : [{ name: target.name, adapterType: target.adapterType, env: envOf(target) }]
+    ),
+    projects: targets
+      .filter(({ type }) => type === 'project')
+      .map((target) => ({ name: target.name, env: envOf(target) }))
+  }
+}
+
+/** What the body of an import has around its manifest, and some more. */
+const aroundManifestBytes = 1_024
+
+/** What cannot be imported is no export. */
+function requireImportable(manifest: CompanyManifest): void {
+  if (Buffer.byteLength(JSON.stringify(manifest)) > limits.manifestBodyBytesMax - aroundManifestBytes)
+    throw new AppError('export_too_large', {
+      detail: `A manifest may have ${limits.manifestBodyBytesMax} bytes.`
+    })
 }
 
 function declarationsOf(
