@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import type { GatewayClient } from '@paperclip/client'
-import { getMasterKeys } from '@paperclip/contracts'
+import { getMasterKeys, type MasterKeyProcess } from '@paperclip/contracts'
 import { createNextMasterKey, findMasterKeyFiles } from '@paperclip/instance'
 import { CliError, MisuseError } from './cli-error.js'
 import type { CliIo } from './cli-io.js'
@@ -23,15 +23,11 @@ export async function prepareMasterKey(io: CliIo, client: GatewayClient): Promis
     )
   const { keys, processes } = await client.call(getMasterKeys, {})
   const newest = findMasterKeyFiles(paths)[0]
-  const loaded = processes.flatMap((one) => one.keys.map(({ source }) => source))
   if (newest === undefined)
     throw new CliError(`there is no master key in ${paths.secretsDir}`, {
       hint: 'prepare it on the machine of the instance'
     })
-  if (!loaded.includes(basename(newest)))
-    throw new CliError(`${newest} is not loaded yet`, {
-      hint: 'restart the instance, then run `paperclipai master-key rotate`'
-    })
+  requireLoaded(newest, processes)
   const open = keys.filter(({ state, heldBy }) => state === 'former' || (state === 'waiting' && heldBy > 0))
   if (open.length > 0)
     throw new CliError(
@@ -43,4 +39,21 @@ export async function prepareMasterKey(io: CliIo, client: GatewayClient): Promis
   const made = await createNextMasterKey(paths)
   if (made === null) throw new CliError('another process has just made the new key file')
   return made
+}
+
+/**
+ * Throws when the newest key file of the instance on this machine is held by no process: a rotation would have nothing
+ * to do, and whoever skipped the restart would take it for done. Without such files it has nothing to say.
+ */
+export async function requireNewestKeyLoaded(io: CliIo, client: GatewayClient): Promise<void> {
+  if (bringsMasterKey(io.env)) return
+  const newest = findMasterKeyFiles(findInstance(io.env))[0]
+  if (newest !== undefined) requireLoaded(newest, (await client.call(getMasterKeys, {})).processes)
+}
+
+function requireLoaded(file: string, processes: readonly MasterKeyProcess[]): void {
+  if (processes.some(({ keys }) => keys.some(({ source }) => source === basename(file)))) return
+  throw new CliError(`${file} is not loaded yet`, {
+    hint: 'restart the instance, then run `paperclipai master-key rotate`'
+  })
 }

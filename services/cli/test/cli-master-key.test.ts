@@ -86,6 +86,10 @@ t.test('a rotation goes on until nothing is left, by the key that it began with'
 })
 
 t.test('a former key is retired by its id', async (t) => {
+  for (const slip of ['', 'mk_x']) {
+    const result = await runCli(['master-key', 'retire', slip, '--yes'], { origin: 'http://127.0.0.1:9' })
+    t.match(result, { code: 2, stderr: /no id of a master key[\s\S]*master-key status/ })
+  }
   const { origin } = await fakeGateway(t, { retireMasterKey: () => ({ body: key(formerId, 'retired') }) })
   t.match(await runCli(['master-key', 'retire', formerId, '--yes'], { origin }), {
     code: 0,
@@ -116,6 +120,13 @@ t.test('a new key file is made beside the old one, once, for its owner alone, an
   t.notOk((made.stdout + made.stderr).includes(text))
   t.equal(readFileSync(paths.masterKey, 'utf8'), former)
   t.match(await prepare(), { code: 1, stderr: /master-2\.key is not loaded yet/ }, 'not a third one')
+  const idle = { rotateMasterKey: () => ({ body: { ...rotation, activated: false, rewrapped: 0 } }) }
+  const early = await fakeGateway(t, { ...idle, getMasterKeys: statusOf([key(formerId, 'active')]) })
+  t.match(
+    await runCli(['master-key', 'rotate'], { origin: early.origin, env }),
+    { code: 1, stderr: /master-2\.key is not loaded yet[\s\S]*restart/ },
+    'a rotation before the restart is not taken for one'
+  )
   const sources = ['master-2.key', 'master.key']
   const underWay = await fakeGateway(t, {
     getMasterKeys: statusOf([key(newId, 'active'), key(formerId, 'former')], sources)

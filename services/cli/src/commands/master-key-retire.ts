@@ -1,6 +1,7 @@
 import { retireMasterKey } from '@paperclip/contracts'
 import type { Command } from 'commander'
 import { type ApiFlags, withApi, withApiFlags } from '../api-session.js'
+import { MisuseError } from '../cli-error.js'
 import { type CliIo, hint } from '../cli-io.js'
 import { printRecord } from '../print.js'
 import { confirmOrFail } from '../prompt.js'
@@ -8,6 +9,8 @@ import { confirmOrFail } from '../prompt.js'
 interface Flags extends ApiFlags {
   readonly yes?: true
 }
+
+const masterKeyIdExpression = /^mk_[0-9a-f]{16}$/
 
 /** `master-key retire`: from then on the key opens nothing. */
 export function addMasterKeyRetire(parent: Command, io: CliIo): void {
@@ -20,6 +23,8 @@ export function addMasterKeyRetire(parent: Command, io: CliIo): void {
         '\nExample:\n  $ paperclipai master-key retire mk_0123456789abcdef'
     )
     .action(async (masterKeyId: string, flags: Flags) => {
+      if (!masterKeyIdExpression.test(masterKeyId))
+        throw new MisuseError('<id> is no id of a master key', 'see `paperclipai master-key status`')
       if (io.stdin.isTTY && !flags.yes) await confirmOrFail(io, `Retire ${masterKeyId} for ever?`)
       await withApi(io, flags, async (client) => {
         const record = await client.call(retireMasterKey, { params: { masterKeyId } })

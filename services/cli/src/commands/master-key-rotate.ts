@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { type ApiFlags, withApi, withApiFlags } from '../api-session.js'
 import { CliError } from '../cli-error.js'
 import { type CliIo, hint, note } from '../cli-io.js'
-import { prepareMasterKey } from '../prepare-master-key.js'
+import { prepareMasterKey, requireNewestKeyLoaded } from '../prepare-master-key.js'
 import { printRecord } from '../print.js'
 
 interface Flags extends ApiFlags {
@@ -62,9 +62,10 @@ async function rotate(io: CliIo, flags: Flags): Promise<void> {
       throw new CliError(`${total.failed} company keys do not verify and stay under the former key`, {
         hint: 'the log of the secrets service names them; restore their rows from a backup'
       })
-    if (!total.activated && total.rewrapped === 0)
+    if (!total.activated && total.rewrapped === 0) {
+      if (flags.to === undefined && flags.apiUrl === undefined) await requireNewestKeyLoaded(io, client)
       hint(io, 'nothing was left to do; a new key waits once processes hold it, see --help')
-    else hint(io, 'when all is well, end the former key with `paperclipai master-key retire`')
+    } else hint(io, 'when all is well, end the former key with `paperclipai master-key retire`')
   })
 }
 
