@@ -1,10 +1,14 @@
+import { existsSync } from 'node:fs'
 import { chmod, copyFile, mkdir, open, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import { PostgresError } from './postgres-error.js'
 
+/** Written last, so what has it is whole; tells a server from where to recover (PostgreSQL manual, 25.3.4). */
+export const backupLabel = 'backup_label'
+
 /** Names in a data directory that belong to the running server, not to the data (PostgreSQL manual, 25.3.4). */
-const leftOut = new Set(['postmaster.pid', 'postmaster.opts', 'backup_label', 'tablespace_map'])
+const leftOut = new Set(['postmaster.pid', 'postmaster.opts', backupLabel, 'tablespace_map'])
 /** Folders of which only the empty folder is needed; the write-ahead log is copied by itself, after all else. */
 const emptied = new Set([
   'pg_wal', 'pg_replslot', 'pg_dynshmem', 'pg_notify', 'pg_serial', 'pg_snapshots', 'pg_stat_tmp', 'pg_subtrans'
@@ -73,7 +77,7 @@ async function copyBetween(
     first: begun.rows[0]?.wal ?? '',
     last: ended.rows[0]?.wal ?? ''
   })
-  await writeFile(join(target, 'backup_label'), ended.rows[0]?.label ?? '', { mode: fileMode })
+  await writeFile(join(target, backupLabel), ended.rows[0]?.label ?? '', { mode: fileMode })
   await syncTree(target)
 }
 
@@ -84,18 +88,26 @@ async function copyTree(from: string, to: string): Promise<void> {
     if (passing.test(entry.name) || leftOut.has(entry.name)) continue
     if (entry.isDirectory())
       await (emptied.has(entry.name) ? mkdir(copy, { mode: dirMode }) : copyTree(source, copy))
-    else if (entry.isFile()) await copyOne(source, copy)
+    else if (entry.isFile()) await copyUnlessDropped(source, copy)
   }
 }
 
-/** A table may be dropped while it is copied; the log knows that it is gone. */
-async function copyOne(source: string, copy: string): Promise<void> {
+/**
+ * A table may be dropped while it is copied; the log knows that it is gone. Where the file is still there, it is its copy
+ * that has no place any more, and nothing that goes on would be whole.
+ */
+async function copyUnlessDropped(source: string, copy: string): Promise<void> {
   try {
-    await copyFile(source, copy)
-    await chmod(copy, fileMode)
+    await copyOne(source, copy)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+    if (!isAbsent || existsSync(source)) throw error
   }
+}
+
+async function copyOne(source: string, copy: string): Promise<void> {
+  await copyFile(source, copy)
+  await chmod(copy, fileMode)
 }
 
 async function copyLog({

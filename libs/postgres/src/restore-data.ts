@@ -1,5 +1,6 @@
 import { chmod, chown, copyFile, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { backupLabel } from './base-backup.js'
 import { moveIntoPlace, prepareParent } from './init-data.js'
 import { PostgresError } from './postgres-error.js'
 import type { ServerUser } from './server-user.js'
@@ -11,7 +12,8 @@ const modes = { dir: 0o700, file: 0o600 } as const
  * Puts a copy of a data directory, as `copyRunningData` makes it, where a server of `user` will find it.
  *
  * The copy may belong to anybody and have any mode: what is made is the server user's alone. It gets its name when it
- * is complete. Throws {@link PostgresError}, and changes nothing, where data lies already or `source` is none.
+ * is complete. Throws {@link PostgresError}, and changes nothing, where data lies already or `source` is none, or is not
+ * whole: without its label a server would start on it as if nothing had been written during the copy.
  */
 export async function restoreData({
   source,
@@ -24,13 +26,20 @@ export async function restoreData({
 }): Promise<void> {
   if (!(await exists(join(source, 'PG_VERSION'))))
     throw new PostgresError(`${source} holds no database: name the folder of a backup.`)
+  if (!(await exists(join(source, backupLabel))))
+    throw new PostgresError(`${source} is not a whole backup: it has no ${backupLabel}.`)
   if (await exists(dataDir))
     throw new PostgresError(`There is data in ${dataDir} already: move it away, or restore elsewhere.`)
   await prepareParent(dirname(dataDir), user)
   const temporary = `${dataDir}.restored`
   await rm(temporary, { recursive: true, force: true })
-  await copyOwned(source, temporary, user)
-  await moveIntoPlace(temporary, dataDir)
+  try {
+    await copyOwned(source, temporary, user)
+    await moveIntoPlace(temporary, dataDir)
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true })
+    throw error
+  }
 }
 
 async function copyOwned(from: string, to: string, user: ServerUser): Promise<void> {

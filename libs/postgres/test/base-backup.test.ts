@@ -81,6 +81,31 @@ t.test(
   }
 )
 
+t.test(
+  'a copy that loses its place while it is made is refused, and one that is not whole restores nothing',
+  async (t) => {
+    const server = await start(join(folder, 'disturbed'))
+    t.teardown(async () => await server.stop())
+    const target = join(folder, 'swept')
+    // As another command that makes room for a backup of the same name.
+    let isSwept = false
+    const sweep = (): void => {
+      isSwept = existsSync(join(target, 'base/1'))
+      if (isSwept) rmSync(join(target, 'base/1'), { recursive: true })
+      else setImmediate(sweep)
+    }
+    sweep()
+    await t.rejects(
+      copyRunningData({ dataDir: server.dataDir, adminUrl: server.adminUrl('postgres'), target }),
+      { code: 'ENOENT' }
+    )
+    t.ok(isSwept)
+    const half = { source: target, dataDir: join(folder, 'from-half'), user }
+    await t.rejects(restoreData(half), { name: 'PostgresError', message: /not a whole backup/ })
+    t.notOk(existsSync(half.dataDir))
+  }
+)
+
 t.test('a restore never touches data that is there, and takes nothing that is no backup', async (t) => {
   const source = join(folder, 'copy')
   const dataDir = join(folder, 'taken')

@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs'
-import { mkdir, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { findMasterKeyFiles } from '@paperclip/instance'
 import { chooseDataDir, copyRunningData, PostgresError, resolveServerUser } from '@paperclip/postgres'
 import { CliError, MisuseError } from '../cli-error.js'
 import { type Environment, type LaunchSettings, readLaunchSettings } from '../launcher/launch-settings.js'
 import { askSecretsDatabase } from '../launcher/prepare-instance.js'
 import { bringsMasterKey } from '../launcher/service-environment.js'
+import { takeProcessLock } from '../process-lock.js'
 import { copyKeptFiles } from './instance-files.js'
 
 /** The two halves of a backup, to be kept apart: neither is worth anything alone. */
@@ -32,32 +34,67 @@ const dirMode = 0o700
  */
 export async function createBackup(env: Environment, folder: string): Promise<Backup> {
   const target = resolve(folder)
-  const partial = `${target}.partial`
   if (existsSync(target)) throw new MisuseError(`${target} exists already`, 'name a new folder')
   const settings = await readLaunchSettings(env)
-  if (!existsSync(settings.paths.env))
-    throw new CliError(`there is no instance in ${settings.paths.instanceDir}`, {
-      hint: 'set PAPERCLIP_HOME'
+  const { paths } = settings
+  if (!existsSync(paths.env))
+    throw new CliError(`there is no instance in ${paths.instanceDir}`, { hint: 'set PAPERCLIP_HOME' })
+  const hasMasterKey = !bringsMasterKey(env)
+  if (hasMasterKey && findMasterKeyFiles(paths).length === 0)
+    throw new CliError(`there is no master key in ${paths.secretsDir}`, {
+      hint: 'nothing that is stored would open: put it back first; `paperclipai doctor` says which one'
     })
-  await rm(partial, { recursive: true, force: true })
-  await mkdir(dirname(partial), { recursive: true, mode: dirMode })
+  await mkdir(dirname(target), { recursive: true, mode: dirMode })
+  const lock = await takeProcessLock(`${target}.lock`)
+  if (lock === null || 'heldBy' in lock)
+    throw new CliError(`another command is at work on ${target}`, {
+      hint: 'wait for its end, or name another'
+    })
+  try {
+    return { ...(await copyInstance(settings, target)), hasMasterKey }
+  } finally {
+    await lock.release()
+  }
+}
+
+async function copyInstance(settings: LaunchSettings, target: string): Promise<Omit<Backup, 'hasMasterKey'>> {
+  const partial = `${target}.partial`
+  await removeLeftover(partial)
   await mkdir(partial, { mode: dirMode })
   try {
     const hasDatabase = settings.external === null
     if (hasDatabase) await copyDatabase(settings, join(partial, backupParts.database))
     const files = await copyKeptFiles(settings.paths, join(partial, backupParts.keys))
+    await syncFolder(partial)
     await rename(partial, target)
+    await syncFolder(dirname(target))
     return {
       folder: target,
       database: hasDatabase ? join(target, backupParts.database) : null,
       keys: join(target, backupParts.keys),
-      files,
-      hasMasterKey: !bringsMasterKey(env)
+      files
     }
   } catch (error) {
     await rm(partial, { recursive: true, force: true })
     throw error
   }
+}
+
+/** Removes what a command that was killed has left, and nothing that it cannot have made. */
+async function removeLeftover(partial: string): Promise<void> {
+  const ours: readonly string[] = Object.values(backupParts)
+  const names = await readdir(partial).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw new MisuseError(`${partial} is in the way (${error.code})`, 'move it away')
+  })
+  if (names.some((name) => !ours.includes(name)))
+    throw new MisuseError(`${partial} holds something else`, 'move it away, or name another folder')
+  await rm(partial, { recursive: true, force: true })
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  await folder.sync().finally(() => folder.close())
 }
 
 async function copyDatabase(settings: LaunchSettings, target: string): Promise<void> {

@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createPrivateFile, type InstancePaths } from '@paperclip/instance'
+import { CliError } from '../cli-error.js'
 
 const dirMode = 0o700
 /** What configures an instance, by its name in the instance folder. */
@@ -28,14 +29,31 @@ export async function restoreKeptFiles(source: string, { instanceDir }: Instance
 async function copyKept(from: string, to: string): Promise<string[]> {
   const names = await listKeptFiles(from)
   await mkdir(join(to, secretsFolder), { recursive: true, mode: dirMode })
-  for (const name of names) await createPrivateFile(join(to, name), await readFile(join(from, name), 'utf8'))
+  for (const name of names)
+    if (!(await createPrivateFile(join(to, name), await readFile(join(from, name), 'utf8'))))
+      throw new CliError(`${join(to, name)} is there already`, { hint: 'nothing that exists is replaced' })
   return names
 }
 
+/** A key may lie elsewhere, with a link in its place: what counts is what is read through it. */
 async function filesIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
     throw error
   })
-  return entries.filter((entry) => entry.isFile() && !passing.test(entry.name)).map(({ name }) => name)
+  const names: string[] = []
+  for (const entry of entries) {
+    if (passing.test(entry.name)) continue
+    if (entry.isFile() || (entry.isSymbolicLink() && !(await leadsToFolder(join(folder, entry.name)))))
+      names.push(entry.name)
+  }
+  return names
+}
+
+/** One that leads nowhere is named as a file, so that whoever reads it fails: it may be of a volume that is not mounted. */
+async function leadsToFolder(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false
+  )
 }
