@@ -49,9 +49,11 @@ mkdir .new 2>/dev/null || fail "another run is at work in $folder. If none is, r
 trap 'rm -rf .new' EXIT
 trap 'exit 1' HUP INT TERM
 
-# Complete, and with its mode, before its name appears: there is no moment in which a key is nowhere.
+# Complete, with its mode and on the disk before its name appears, and so is what was put before it: there is no moment
+# in which a key is nowhere, not even after a power cut.
 put() {
   chmod 444 ".new/$1"
+  sync
   mv -f ".new/$1" "$2"
 }
 

@@ -66,13 +66,18 @@ done
 # What `master-key status` says: the ids of keys in a state, and the one that waits in the hands of a process.
 read_status() { status=$(paperclipai master-key status); }
 keys_in_state() { printf '%s\n' "$status" | awk -v state="$1" '$1 ~ /^mk_/ && $2 == state { print $1 }'; }
+is_key_id() { printf '%s\n' "$1" | grep -Eqx 'mk_[0-9a-f]{16}' && [ "$(printf '%s\n' "$1" | wc -l)" -eq 1 ]; }
 waiting_key() { printf '%s\n' "$status" | awk '$1 ~ /^mk_/ && $2 == "waiting" && $4 > 0 { print $1; exit }'; }
 
 if [ -z "$dry_run" ]; then
+  # Whoever owns it could have laid out steps that were never done, or links to what we would write.
+  if [ -e "$out" ] || [ -h "$out" ]; then
+    [ -n "$(find -H "$out" -prune -user "$(id -u)")" ] || fail "$out belongs to somebody else: name another folder" 2
+  fi
   if [ -e "$out" ] && [ ! -d "$out/steps" ]; then
     [ -d "$out" ] && [ -z "$(ls -A "$out")" ] || fail "$out is there and not of this script: name another folder" 2
   fi
-  if [ -e "$out/steps/5" ]; then
+  if [ -s "$out/steps/5" ]; then
     say "all steps were done before, until $(cat "$out/steps/5"); what may have to be renewed is in $out/exposed-secrets.txt"
     say 'for another breach name another folder'
     exit 0
@@ -82,7 +87,7 @@ fi
 
 who=$(paperclipai auth whoami 2>&1) || {
   # The last step revokes the key that this calls with.
-  if [ -n "$out" ] && [ -e "$out/steps/own-key-begun" ] &&
+  if [ -n "$out" ] && [ -s "$out/steps/own-key-begun" ] &&
     printf '%s\n' "$who" | grep -Eq '\((credential_revoked|unauthenticated)\)'; then
     say "all steps were done before; what may have to be renewed is in $out/exposed-secrets.txt"
     exit 0
@@ -126,9 +131,12 @@ printf '%s' $$ >"$out/pid"
 trap 'rm -f "$out/pid"' EXIT
 trap 'say "cut off; the same command goes on"; exit 1' HUP INT TERM
 
-is_done() { [ -e "$out/steps/$1" ]; }
-# The name appears when the content is there.
-keep() { printf '%s\n' "$2" >"$out/steps/.new" && mv "$out/steps/.new" "$out/steps/$1" || fail "$out cannot be written"; }
+is_done() { [ -s "$out/steps/$1" ]; }
+# The name appears when the content is on the disk: a step that a power cut left without its content was not done.
+keep() {
+  printf '%s\n' "$2" >"$out/steps/.new" && sync && mv "$out/steps/.new" "$out/steps/$1" && sync ||
+    fail "$out cannot be written"
+}
 finish() { keep "$1" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"; }
 stop_here() { fail "step $1 of $steps failed; the steps before it are done, and the same command goes on here"; }
 
@@ -210,8 +218,12 @@ if is_done 3; then say "3/$steps master key: done before"; else
   say "3/$steps replacing the master key"
   read_status || stop_here 3
   active=$(keys_in_state active)
-  is_done former-key || keep former-key "$active"
-  former=$(cat "$out/steps/former-key")
+  is_key_id "$active" || { say '`master-key status` shows no active key' && stop_here 3; }
+  # What is no id says nothing of what was done: the key of now is replaced then.
+  former=$(cat "$out/steps/former-key" 2>/dev/null) && is_key_id "$former" || {
+    former=$active
+    keep former-key "$former"
+  }
   if [ "$active" = "$former" ]; then
     if [ -z "$(waiting_key)" ]; then
       if [ -n "$(keys_in_state former)" ]; then
@@ -227,14 +239,19 @@ if is_done 3; then say "3/$steps master key: done before"; else
     rotate_when_held
   fi
   read_status || stop_here 3
-  [ "$(keys_in_state active)" != "$former" ] || stop_here 3
+  active=$(keys_in_state active)
+  is_key_id "$active" && [ "$active" != "$former" ] || stop_here 3
   retire_former
   finish 3
 fi
 
 if is_done 4; then say "4/$steps list of secrets: done before"; else
   say "4/$steps listing the secrets whose values lie in the database"
-  paperclipai secrets exposed --all-companies >"$out/.exposed" 2>/dev/null || stop_here 4
+  paperclipai secrets exposed --all-companies >"$out/.exposed" 2>"$out/.said" || {
+    cat "$out/.said" >&2
+    stop_here 4
+  }
+  rm -f "$out/.said"
   mv "$out/.exposed" "$out/exposed-secrets.txt"
   finish 4
 fi

@@ -40,11 +40,11 @@ async function newDeploy(test: { teardown(clean: () => void): void }) {
     copyFileSync(`${repositoryRoot}deploy/${name}`, join(deploy, name))
   const secrets = join(deploy, 'secrets')
   const env = { ...process.env, COMPOSE: compose, DATABASE_URL: database.adminUrl }
-  const sh = async (...args: string[]): Promise<string> => {
-    const { stdout, stderr } = await run('sh', args, { cwd: tmpdir(), env })
+  const sh = async (args: readonly string[], more: Record<string, string> = {}): Promise<string> => {
+    const { stdout, stderr } = await run('sh', args, { cwd: tmpdir(), env: { ...env, ...more } })
     return stdout + stderr
   }
-  await sh(join(deploy, 'compose-secrets.sh'))
+  await sh([join(deploy, 'compose-secrets.sh')])
   const file = (name: string) => join(secrets, name)
   const script = join(deploy, 'compose-rotate.sh')
   return {
@@ -56,10 +56,11 @@ async function newDeploy(test: { teardown(clean: () => void): void }) {
       writeFileSync(file(name), text, { mode: 0o444 })
     },
     /** Everything it wrote; `-x` shows every command with its arguments. */
-    rotate: async (key: string, step: string) => await sh('-x', script, key, step),
+    rotate: async (key: string, step: string, more?: Record<string, string>) =>
+      await sh(['-x', script, key, step], more),
     /** How it ended and what it says when it refuses. */
     refusal: async (...args: string[]) =>
-      await sh(script, ...args).then(
+      await sh([script, ...args]).then(
         () => 'it did not refuse',
         ({ code, stderr }: { code: number; stderr: string }) => `${code} ${stderr}`
       )
@@ -169,6 +170,33 @@ t.test(
     t.match(await deploy.refusal('master_key', 'prepare'), /^1 .*missing or empty/)
   }
 )
+
+t.test('no name changes its content before all that was written is on the disk', async (t) => {
+  const deploy = await newDeploy(t)
+  const tools = deploy.file('../tools')
+  const record = deploy.file('../order')
+  mkdirSync(tools)
+  for (const name of ['mv', 'sync'])
+    writeFileSync(
+      join(tools, name),
+      `#!/bin/sh\nprintf '%s\\n' "${name} $*" >>'${record}'\nexec "$(PATH=\${PATH#*:} command -v ${name})" "$@"\n`,
+      { mode: 0o755 }
+    )
+  await keysAre(['active', formerId])
+  const path = { PATH: `${tools}:${process.env.PATH}` }
+  await deploy.rotate('master_key', 'prepare', path)
+  await keysAre(['retired', formerId], ['active', newId])
+  await deploy.rotate('master_key', 'finish', path)
+  const order = readFileSync(record, 'utf8').trim().split('\n')
+  const renamed = order.flatMap((line, at) =>
+    line.startsWith('mv ') ? [{ line, before: order[at - 1] }] : []
+  )
+  t.ok(renamed.length >= 5)
+  t.same(
+    renamed.filter(({ before }) => before !== 'sync '),
+    []
+  )
+})
 
 t.test('the former secret of run tokens stays for the day that such a token lives', async (t) => {
   const deploy = await newDeploy(t)
