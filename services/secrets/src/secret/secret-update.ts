@@ -30,12 +30,9 @@ export function planUpdate(secret: SecretRow, input: UpdateSecret): PlannedUpdat
     throw new AppError('status_unsupported', {
       detail: 'Only an external reference is deleted by its status. Use DELETE: it removes the value as well.'
     })
-  const name = input.name === undefined || input.name === secret.name ? secret.name : checkName(input.name)
-  const key = input.key === undefined || input.key === secret.key ? secret.key : checkKey(input.key)
-  const description =
-    input.description === undefined || input.description === secret.description
-      ? secret.description
-      : checkDescription(input.description)
+  const name = judged(input.name, secret.name, checkName)
+  const key = judged(input.key, secret.key, checkKey)
+  const description = judged(input.description, secret.description, checkDescription)
   const status = input.status
   const changes: SecretChanges = {
     ...(name === secret.name ? {} : { name }),
@@ -47,8 +44,9 @@ export function planUpdate(secret: SecretRow, input: UpdateSecret): PlannedUpdat
     throw new AppError('key_frozen', {
       detail: 'The remote secret is named by this key. Create another secret to have another key.'
     })
-  const renamed = changes.name === undefined ? [] : [changes.name]
-  refuseInfraSecret(...renamed, ...(changes.key === undefined ? [] : [input.key ?? changes.key]))
+  // The key as it was sent: in lower case it no longer shows where its words begin.
+  const renamed = [changes.name, changes.key === undefined ? undefined : input.key]
+  refuseInfraSecret(...renamed.filter((text) => text !== undefined))
   return { changes, deletes }
 }
 
@@ -63,4 +61,9 @@ function refuseMove(secret: SecretRow, { externalRef, providerConfigId }: Update
       ? 'An external reference is pointed elsewhere by rotating it, so that pinned versions keep what they mean.'
       : 'The place of a managed value follows from its secret. A new version may lie in another vault: rotate it.'
   throw new AppError('reference_frozen', { detail })
+}
+
+/** What is sent back as it is stored passes: it may be from before a rule that it would fail today. */
+function judged<T>(sent: T | undefined, stored: T, check: (sent: T) => T): T {
+  return sent === undefined || sent === stored ? stored : check(sent)
 }
