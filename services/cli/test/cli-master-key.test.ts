@@ -4,6 +4,7 @@ import { basename, join } from 'node:path'
 import type { MasterKeyView } from '@paperclip/contracts'
 import { createMasterKey, createNextMasterKey, findMasterKeyFiles, instancePaths } from '@paperclip/instance'
 import t from 'tap'
+import { describeInstance } from '../src/launcher/describe-instance.js'
 import { ensureMasterKey } from '../src/launcher/ensure-master-key.js'
 import { type FakeHandler, fakeGateway } from './fixtures/fake-gateway.js'
 import { runCli } from './fixtures/run-cli.js'
@@ -148,4 +149,13 @@ t.test('a new key file is made beside the old one, once, for its owner alone, an
       .slice(-2),
     ['master-3.key', 'master-2.key']
   )
+})
+
+t.test('the line of a start names the key file to back up, and none that is not there', async (t) => {
+  const paths = instancePaths({ home: join(tmpdir(), 'paperclip-nowhere'), instanceId: 'default' })
+  const place = { url: 'http://127.0.0.1:1', paths, data: 'a database' }
+  t.match(describeInstance(place, {}), `without ${paths.masterKey} no stored secret`)
+  const brought = describeInstance(place, { PAPERCLIP_SECRETS_MASTER_KEY_FILE: '/run/secrets/key' })
+  t.match(brought, /without the master key that you gave it/)
+  t.notOk(brought.includes(paths.masterKey))
 })

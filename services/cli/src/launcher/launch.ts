@@ -1,9 +1,9 @@
-import { findMasterKeyFiles } from '@paperclip/instance'
+import { describeInstance } from './describe-instance.js'
 import { LaunchContext, StopRequested } from './launch-context.js'
 import { describeLaunchFailure } from './launch-error.js'
 import type { Environment } from './launch-settings.js'
 import { builtPrograms, type Programs } from './programs.js'
-import { type StartedInstance, startInstance } from './start-instance.js'
+import { startInstance } from './start-instance.js'
 import { stopInstance } from './stop-instance.js'
 import { listenForStop } from './stop-request.js'
 
@@ -31,7 +31,7 @@ export async function launch(env: Environment, options: LaunchOptions): Promise<
   const stopRequested = stop.requested.then(() => Promise.reject(new StopRequested()))
   try {
     const instance = await Promise.race([started, stopRequested])
-    stdout.write(`${describeInstance(instance)}\n`)
+    stdout.write(`${describeInstance(instance, env)}\n`)
     if (instance.claim !== null) stdout.write(`${instance.claim}\n`)
     await stop.requested
     return 0
@@ -43,14 +43,4 @@ export async function launch(env: Environment, options: LaunchOptions): Promise<
     await stopInstance(context, { started, urgent: stop.urgent })
     stop.close()
   }
-}
-
-/** The one line a person acts on. */
-function describeInstance({ url, paths, data }: StartedInstance): string {
-  return [
-    `paperclip is ready: API at ${url}`,
-    `data in ${data}, keys in ${paths.instanceDir}`,
-    `back up both, apart from each other: without ${findMasterKeyFiles(paths).join(' and ') || paths.masterKey} no stored secret can be opened`,
-    'Ctrl-C stops it'
-  ].join(' | ')
 }
