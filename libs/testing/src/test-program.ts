@@ -18,7 +18,8 @@ export interface ProgramOptions {
   readonly onStart: (child: ChildProcess) => void
 }
 
-const fileMsMax = 120_000
+// Against a file that hangs, so far above what a guide takes on a busy machine.
+const fileMsMax = 240_000
 // A file that is stopped may still run its teardowns: databases, processes, servers.
 const stopMsMax = 8_000
 const stderrLinesMax = 60
