@@ -86,11 +86,12 @@ keep() {
 
 is_cut_off() { cmp -s "$key" "$previous"; }
 
-# $1 a statement that gives one value
+# $1 a statement that gives one value. From a container beside the database, which sees the password as it is now.
 ask() {
-  # shellcheck disable=SC2086 # a command may have arguments of its own
-  answer=$(cd "$here/.." && ${COMPOSE:-docker compose} exec -T postgres \
-    psql --no-psqlrc --tuples-only --no-align --username=postgres --dbname=paperclip --command="$1" </dev/null) ||
+  # shellcheck disable=SC2016,SC2086 # the inner shell expands; a command may have arguments of its own
+  answer=$(cd "$here/.." && ${COMPOSE:-docker compose} run --rm -T --no-deps postgres sh -c '
+    export PGHOST=postgres PGUSER=postgres PGDATABASE=paperclip PGPASSWORD="$(cat /run/secrets/postgres_password)"
+    exec psql --no-psqlrc --tuples-only --no-align "$@"' sh --command="$1" </dev/null) ||
     fail 'the database does not answer: start it with `docker compose up -d postgres`. Nothing was changed.'
   printf '%s' "$answer" | tr -d '\r'
 }
