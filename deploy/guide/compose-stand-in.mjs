@@ -4,12 +4,13 @@
  * Docker's, so what others lack is made up for here: `.env` for the containers too, profiles, changed settings, the end of
  * a command and nothing but its output.
  */
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { servicesOf } from './compose-services.mjs'
-import { commandOutput } from './engine-lines.mjs'
+import { passOutput } from './engine-lines.mjs'
 
-const outputBytesMax = 256 * 1024 * 1024
+const interrupted = 130
 const [program, command = '', ...rest] = process.argv.slice(2)
 
 if (program !== 'compose') {
@@ -18,18 +19,24 @@ if (program !== 'compose') {
 }
 // What stands in the environment goes before the file, as it does with Docker.
 const env = { ...readDotEnv(), ...process.env }
-if (command === 'run' || command === 'exec') runOne()
-else if (command === 'up') finish(compose('inherit', 'up', ...upArguments(rest)))
-else finish(compose('inherit', command, ...rest))
+// Whoever presses Ctrl-C means what runs in the container; that ends, and then so do we.
+process.on('SIGINT', () => undefined)
+if (command === 'run' || command === 'exec') await runOne()
+else if (command === 'up') await runAll('up', ...upArguments(rest))
+else await runAll(command, ...rest)
 
 /** No terminal is on either side, and what it rests on runs already. */
-function runOne() {
+async function runOne() {
   const wanted = command === 'run' ? ['-T', '--no-deps'] : ['-T']
   const flags = wanted.filter((flag) => !rest.includes(flag))
-  const ended = compose('pipe', command, ...flags, ...rest)
-  const { output, status } = commandOutput(ended.stdout, ended.status)
-  process.stdout.write(output)
-  process.exitCode = status
+  const child = compose('pipe', command, ...flags, ...rest)
+  const output = passOutput((bytes) => process.stdout.write(bytes))
+  child.stdout.on('data', (bytes) => output.take(bytes))
+  process.exitCode = output.end(await statusOf(child))
+}
+
+async function runAll(...args) {
+  process.exitCode = await statusOf(compose('inherit', ...args))
 }
 
 function upArguments(given) {
@@ -41,16 +48,17 @@ function upArguments(given) {
 function compose(stdout, ...args) {
   const [file = '', ...first] = (env.COMPOSE ?? '').split(' ').filter((word) => word !== '')
   const project = ['-p', env.COMPOSE_PROJECT_NAME ?? 'paperclip']
-  return spawnSync(file, [...first, ...project, ...args], {
-    env,
-    stdio: ['inherit', stdout, 'inherit'],
-    maxBuffer: outputBytesMax
-  })
+  return spawn(file, [...first, ...project, ...args], { env, stdio: ['inherit', stdout, 'inherit'] })
 }
 
-function finish({ status, error }) {
-  if (error) process.stderr.write(`docker: ${error.message}\n`)
-  process.exitCode = status ?? 1
+async function statusOf(child) {
+  try {
+    const [status, signal] = await once(child, 'close')
+    return status ?? (signal === 'SIGINT' ? interrupted : 1)
+  } catch (error) {
+    process.stderr.write(`docker: ${error.message}\n`)
+    return 1
+  }
 }
 
 function readDotEnv() {

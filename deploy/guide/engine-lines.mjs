@@ -1,26 +1,46 @@
-/** Takes apart what a command in a container wrote, and what the implementation of compose wrote of itself beside it. */
+/** Takes apart what a command in a container writes, and what the implementation of compose writes of itself beside it. */
 
 /** The first line of one that shows each command it gives to its engine: `['engine', '--version', …]`. */
-const firstOwnLine = /\['[\w./-]+', '--version'/g
+const firstOwnLine = /\['[\w./-]+', '--version'/
+/** What may become that line when more has come. */
+const beginning = /\[(?:'[\w./-]*(?:'(?:, ?(?:'[\w-]*)?)?)?)?$/
+const endLine = /^exit code: (\d+)$/gm
 /** As much as a program keeps back of its own lines when it does not write to a terminal. */
 const keptBackBytesMax = 8_192
-const endLine = /^exit code: (\d+)$/gm
 
 /**
- * Such an implementation writes its own lines after the output, the status of the command in the last of them, and ends
- * with 0 itself. From any other, all of it is the output.
+ * Passes the output of the command on as it comes. An implementation that writes lines of its own keeps them back until
+ * the end, has the status of the command in the last of them, and ends with 0 itself; of any other, all is output.
  *
- * @param {Buffer} written to stdout
- * @param {number | null} status of the implementation
+ * @param {(bytes: Buffer) => void} write
  */
-export function commandOutput(written, status) {
-  const text = written.toString('latin1')
-  const own = [...text.matchAll(firstOwnLine)].at(-1)
-  if (own === undefined) return { output: written, status: status ?? 1 }
-  const end = [...text.slice(own.index).matchAll(endLine)].at(-1)
-  const told = end === undefined ? 0 : Number(end[1])
-  // What had to be written earlier, because it was more than that, cannot be told from the output.
-  const isMixed = own.index === 0 && written.length > keptBackBytesMax
-  const output = isMixed ? written : written.subarray(0, own.index)
-  return { output, status: status === 0 ? told : (status ?? 1) }
+export function passOutput(write) {
+  let held = ''
+  let passed = 0
+  let isOwn = false
+
+  function pass(text) {
+    passed += text.length
+    if (text !== '') write(Buffer.from(text, 'latin1'))
+  }
+
+  return {
+    /** @param {Buffer} bytes of stdout */
+    take(bytes) {
+      held += bytes.toString('latin1')
+      if (isOwn) return
+      const own = firstOwnLine.exec(held)
+      isOwn = own !== null
+      const at = own?.index ?? beginning.exec(held)?.index ?? held.length
+      pass(held.slice(0, at))
+      held = held.slice(at)
+    },
+    /** Gives the status of the command; `status` is that of the implementation. */
+    end(status) {
+      // What had to be written earlier, because it was more than that, cannot be told from the output.
+      if (!isOwn || (passed === 0 && held.length > keptBackBytesMax)) pass(held)
+      const told = isOwn ? [...held.matchAll(endLine)].at(-1)?.[1] : undefined
+      return status === 0 ? Number(told ?? 0) : status
+    }
+  }
 }

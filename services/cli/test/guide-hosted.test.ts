@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { chmod, copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { repositoryRoot } from '@paperclip/testing'
@@ -14,6 +15,7 @@ const standIn = join(repositoryRoot, 'deploy/guide/compose-stand-in.mjs')
 const implementation = `#!/bin/sh
 printf '%s\\n' "$*" >>"$NOTES"
 printf '%s' "$SECRET_SETTING" >>"$NOTES.setting"
+case "$*" in *stays*) printf 'ready [' ; while [ ! -e "$NOTES.seen" ]; do sleep 0.05; done; printf "'a']\\n" ;; esac
 printf 'what the command says\\n'
 printf "['engine', '--version', '']\\nusing engine version: 1\\nengine run x\\nexit code: 3\\n"
 `
@@ -32,6 +34,8 @@ async function place(test: { testdir(): string }, dotEnv: string) {
     NOTES: notes
   }
   return {
+    folder,
+    env,
     notes: () => readFile(notes, 'utf8'),
     setting: () => readFile(`${notes}.setting`, 'utf8'),
     docker(...args: string[]) {
@@ -61,3 +65,21 @@ t.test('a command in a container ends with its own status and shows nothing but 
   t.equal(await setting(), 'two words', '`.env` is for the containers too')
   t.equal(docker('run', 'x').status, 127, 'and there is nothing but compose')
 })
+
+t.test(
+  'what a command says is there while it still runs, and only what may be no part of it waits',
+  async (t) => {
+    const { folder, env } = await place(t, '')
+    const child = spawn(process.execPath, [standIn, 'compose', 'run', 'paperclipai', 'stays'], {
+      cwd: folder,
+      env
+    })
+    let output = ''
+    for await (const bytes of child.stdout) {
+      output += String(bytes)
+      if (output === 'ready ') await writeFile(join(folder, 'notes.seen'), '')
+    }
+    if (child.exitCode === null) await once(child, 'exit')
+    t.same([child.exitCode, output], [3, "ready ['a']\nwhat the command says\n"])
+  }
+)
