@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { type CommandResult, newOperator, type Operator } from './support/e2e-cli.js'
 
-t.setTimeout(240_000)
+t.setTimeout(280_000)
 
 const original = await newOperator(t)
 const backups = t.testdir()

@@ -11,7 +11,7 @@ import { connectAsSuperuser, dumpDatabase } from './support/database-dump.js'
 import { bin, newOperator } from './support/e2e-cli.js'
 
 // Two launches, five calls of the script with a dozen commands each, on a machine that is busy with other suites.
-t.setTimeout(118_000)
+t.setTimeout(280_000)
 
 const operator = await newOperator(t, { PAPERCLIP_DEPLOYMENT_MODE: 'authenticated', HOST: '127.0.0.1' })
 let launched = await operator.launch()

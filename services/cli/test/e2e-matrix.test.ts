@@ -20,7 +20,7 @@ import { type Policy, policies } from './support/matrix-policy.js'
  * row, over real processes: two gateways and two secrets processes. Who is let in is said in matrix-policy.ts, a second
  * time and by hand; a route without an entry there fails the file.
  */
-t.setTimeout(118_000)
+t.setTimeout(280_000)
 
 const database = await testDatabase(t, { migrations: shippedMigrations })
 const installation = await startInstallation(t, {

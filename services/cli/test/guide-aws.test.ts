@@ -1,7 +1,7 @@
 import t from 'tap'
 import { tryGuide } from './support/try-guide.js'
 
-const fileMsMax = 180_000
+const fileMsMax = 280_000
 t.setTimeout(fileMsMax)
 
 t.test('the guide of AWS does what it says, but for two commands of the AWS command line', async (t) => {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { tryGuide } from './support/try-guide.js'
 
-const fileMsMax = 300_000
+const fileMsMax = 280_000
 t.setTimeout(fileMsMax)
 
 t.test('deploy/backup.md: its commands back an instance up, prove the backup and restore it', async (t) => {

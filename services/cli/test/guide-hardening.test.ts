@@ -1,7 +1,7 @@
 import t from 'tap'
 import { tryGuide } from './support/try-guide.js'
 
-const fileMsMax = 120_000
+const fileMsMax = 280_000
 t.setTimeout(fileMsMax)
 
 t.test('the guide of hardening does what it says, on an instance of several people', async (t) => {

@@ -8,7 +8,7 @@ import { connectAsOwner, dumpDatabase } from './support/database-dump.js'
 import { newOperator } from './support/e2e-cli.js'
 import { tryGuide } from './support/try-guide.js'
 
-const fileMsMax = 120_000
+const fileMsMax = 280_000
 t.setTimeout(fileMsMax)
 
 t.test('the guide of people’s data gives, deletes and keeps what it says', async (t) => {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { tryGuide } from './support/try-guide.js'
 
-const guideMsMax = 110_000
+const guideMsMax = 280_000
 t.setTimeout(guideMsMax)
 
 t.test('every command of the guide to rotations does what the guide says', async (t) => {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { tryGuide } from './support/try-guide.js'
 
-const fileMsMax = 300_000
+const fileMsMax = 280_000
 t.setTimeout(fileMsMax)
 
 t.test('deploy/updates.md: its commands update an instance and take it back', async (t) => {
