@@ -46,7 +46,7 @@ t.test('a reply whose frames do not fit is given to nobody', (t) => {
   const good = frame(a, 200, '{}')
   const wrong = [
     '', '\n', '\n\n', good.slice(0, -1), good.slice(0, 20), good + good, good + frame(b, 200, '{}'), `${good}x`,
-    `${good}\n`, ` ${good}`, frame(b, 200, '{}'), frame(a, 102, ''), frame(a, 102, '{}'), frame(a, 103, '{}'),
+    `${good}\n`, ` ${good}`, frame(b, 200, '{}'), frame(a, 102, ''), frame(a, 102, '{}'), frame(a, 103, '{}'), frame(a, 202, ''),
     frame(a, 102, '') + frame(a, 102, '') + good, good + frame(a, 102, ''), good.toUpperCase(), `${a} 200 2 {}\n`,
     `${a} 200 3\n{}\n`, `${a} 200 1\n{}\n`, `${a} 200 02\n{}\n`, `${a} 20 2\n{}\n`, `${a} 600 2\n{}\n`,
     `${a} 200 -1\n\n`, `${a} 200 1e0\nx\n`, `${a} 200 999999999\n`, `${a} 200 3\n{\n}\n`, `${a}  200 2\n{}\n`,

@@ -95,6 +95,8 @@ export function createFrameReader({ ids, onFrame }: FrameReaderOptions): FrameRe
   function settle(index: number, frame: ResolveFrame): void {
     const isAnnouncement = frame.status === resolvePendingStatus && frame.body.length === 0
     if (!isAnnouncement && frame.status < answerStatusMin) throw new RangeError('a frame has no final status')
+    // Or an announcement whose status was damaged would be the answer.
+    if (!isAnnouncement && frame.body.length === 0) throw new RangeError('an answer says nothing')
     if (states[index] === 'framed' || (isAnnouncement && states[index] === 'announced'))
       throw new RangeError('an item has more than its frame')
     if (states[index] === 'missing') missing -= 1
