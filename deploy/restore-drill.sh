@@ -168,7 +168,7 @@ drill_compose() {
   done
   say "health: $health"
   say 'opening every stored value'
-  compose run --rm -T --no-deps secrets services/secrets/dist/src/check-values.js >"$scratch/checked" 2>>"$scratch/log" || true
+  compose run --rm -T --no-deps secrets services/secrets/dist/bin/check-values.js >"$scratch/checked" 2>>"$scratch/log" || true
   grep '^stored values that open' "$scratch/checked" || { cat "$scratch/checked" >>"$scratch/log" && return 1; }
   if grep -q '^stored values .*that do not open' "$scratch/checked"; then return 1; fi
   export PAPERCLIP_API_URL="http://127.0.0.1:$port"

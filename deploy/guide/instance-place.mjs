@@ -50,7 +50,7 @@ export async function openInstancePlace({ repository, root, begins, built }) {
   mkdirSync(join(home, 'tmp'), { recursive: true })
   if (isFresh) copyTrackedFiles(repository, folder)
   else {
-    if (!existsSync(join(repository, 'services/cli/dist/src/main.js')))
+    if (!existsSync(join(repository, 'services/cli/dist/bin/main.js')))
       throw new GuideError('this clone is not built yet: run `npm ci && npm run build` first', {
         exitCode: 2
       })

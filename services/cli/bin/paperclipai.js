@@ -2,7 +2,7 @@
 // Committed, so that npm links it at install time, before anything is built.
 import { existsSync } from 'node:fs'
 
-const main = new URL('../dist/src/main.js', import.meta.url)
+const main = new URL('../dist/bin/main.js', import.meta.url)
 if (existsSync(main)) {
   await import(main.href)
 } else {

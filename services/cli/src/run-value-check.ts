@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { readEnvFile } from '@paperclip/instance'
+import { builtServices } from './built-services.js'
 import { CliError } from './cli-error.js'
 import { type Environment, readLaunchSettings } from './launcher/launch-settings.js'
 import { askSecretsDatabase } from './launcher/prepare-instance.js'
@@ -14,7 +14,7 @@ export interface ValueCheckEnd {
   readonly stderr: string
 }
 
-const program = fileURLToPath(new URL('../../../secrets/dist/src/check-values.js', import.meta.url))
+const program = `${builtServices.secrets}/check-values.js`
 
 /**
  * Runs the secrets service's own check over the database of this instance, which is started for it if need be, with

@@ -114,7 +114,7 @@ t.test('what a service with a copy of the list still accepts is not called revok
   const origin = `http://127.0.0.1:${port}`
   await startProcess(t, {
     command: process.execPath,
-    args: [`${repositoryRoot}services/secrets/dist/src/main.js`],
+    args: [`${repositoryRoot}services/secrets/dist/bin/main.js`],
     env: {
       PAPERCLIP_HOME: paths.home,
       PAPERCLIP_INTERNAL_KEYS_FILE: copy,

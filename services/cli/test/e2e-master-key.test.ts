@@ -197,7 +197,7 @@ t.test('without the old key everything opens, and the old key opens nothing', as
   const { database } = await third.runtime()
   const refused = await startProcess(t, {
     command: process.execPath,
-    args: [join(repositoryRoot, 'services/secrets/dist/src/main.js')],
+    args: [join(repositoryRoot, 'services/secrets/dist/bin/main.js')],
     env: {
       PAPERCLIP_HOME: paths.home,
       PAPERCLIP_SECRETS_PORT: '0',

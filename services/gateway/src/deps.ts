@@ -1,6 +1,5 @@
 /** Everything the app is made of, put together in one place and taken apart in reverse order. */
 import { createSecretKey } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import { createInternalTransport } from '@paperclip/client'
 import type { Db } from '@paperclip/db'
 import { createCursorCodec, type Logger } from '@paperclip/server'
@@ -37,6 +36,7 @@ import { createMemberService, type MemberService } from './member/member-service
 import { createMutate, type Mutate } from './outbox/mutation.js'
 import { outboxDelivery } from './outbox/outbox-delivery.js'
 import { createOutboxRelay, type OutboxRelay } from './outbox/outbox-relay.js'
+import { migrationsFolder } from './package-files.js'
 import { createPaging, type Paging } from './paging.js'
 import { type CompanyExport, createCompanyExport } from './portability/company-export.js'
 import { type CompanyImport, createCompanyImport } from './portability/company-import.js'
@@ -54,9 +54,6 @@ import { createSecretsHop } from './vault/secrets-hop.js'
 
 /** Shown to board callers, and in the API document. */
 export const version = '0.1.0'
-
-/** Where the migrations lie, seen from the compiled file. */
-export const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url))
 
 export interface Deps {
   readonly config: GatewayConfig

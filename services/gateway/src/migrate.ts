@@ -2,8 +2,8 @@
 import { migrate } from '@paperclip/db'
 import { readMigrationUrl } from '@paperclip/server'
 import { gatewaySchema } from './connections.js'
-import { migrationsFolder } from './deps.js'
 import { gatewayGrants } from './grants.js'
+import { migrationsFolder } from './package-files.js'
 
 /** The role the service runs as, where there is one of its own. */
 const runtimeRole = 'paperclip_gateway'

@@ -9,7 +9,7 @@ import { makeAgent, openRun, testInstallation } from './fixtures/test-gateway.js
 // Real processes, and waits for limits to run out.
 t.setTimeout(120_000)
 
-const program = (name: string) => fileURLToPath(new URL(`../src/${name}.js`, import.meta.url))
+const program = (name: string) => fileURLToPath(new URL(`../bin/${name}.js`, import.meta.url))
 
 t.test(
   'the process waits for its database, serves, and stops when told or when its launcher is gone',

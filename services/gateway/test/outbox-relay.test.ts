@@ -5,12 +5,13 @@ import { eventually, testDatabase } from '@paperclip/testing'
 import pg from 'pg'
 import t from 'tap'
 import type { GatewayDatabase } from '../src/database.js'
-import { migrationsFolder } from '../src/deps.js'
+
 import { gatewayGrants } from '../src/grants.js'
 import { activityOf, type OutboxEntry } from '../src/outbox/activity.js'
 import { createMutate } from '../src/outbox/mutation.js'
 import { createOutboxRelay, type DeliveryOutcome } from '../src/outbox/outbox-relay.js'
 import { insertOutbox } from '../src/outbox/outbox-store.js'
+import { migrationsFolder } from '../src/package-files.js'
 
 // Room for a busy machine: nothing in here waits for time to pass.
 t.setTimeout(120_000)

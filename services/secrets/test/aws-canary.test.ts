@@ -194,7 +194,7 @@ t.test('a process says how it is configured, and no ARN', async (t) => {
   const kms = `arn:aws:kms:us-east-1:${emulator.account.accountId}:key/11111111-2222-3333-4444-555555555555`
   const started = await startProcess(t, {
     command: process.execPath,
-    args: [fileURLToPath(new URL('../src/main.js', import.meta.url))],
+    args: [fileURLToPath(new URL('../bin/main.js', import.meta.url))],
     env: {
       ...secretsEnv(t, database),
       ...awsEnv(emulator),

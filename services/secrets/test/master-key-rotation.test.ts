@@ -37,7 +37,7 @@ interface Target {
 
 /** A real process with a port of its own, and requests to it. */
 async function startService(t: Test, env: Record<string, string>) {
-  const main = fileURLToPath(new URL('../src/main.js', import.meta.url))
+  const main = fileURLToPath(new URL('../bin/main.js', import.meta.url))
   const port = await freePort()
   const origin = `http://127.0.0.1:${port}`
   const service: StartedProcess = await startProcess(t, {

@@ -30,7 +30,7 @@ const app = await startSecrets(t, database)
 const replica = await startSecrets(t, database)
 const sql = await adminSession(t, database)
 const canary = 'canary-52e0-value'
-const main = fileURLToPath(new URL('../src/main.js', import.meta.url))
+const main = fileURLToPath(new URL('../bin/main.js', import.meta.url))
 
 const pathOf = (companyId: string) => `/companies/${companyId}/env/migrate-inline`
 

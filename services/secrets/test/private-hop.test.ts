@@ -12,7 +12,7 @@ import { call, send, shown } from './support/tls-caller.js'
 // Real processes.
 t.setTimeout(120_000)
 
-const program = (name: string) => fileURLToPath(new URL(`../src/${name}.js`, import.meta.url))
+const program = (name: string) => fileURLToPath(new URL(`../bin/${name}.js`, import.meta.url))
 const database = await secretsDatabase(t)
 const authority = await testAuthority(t)
 const gateway = await authority.issue({ usages: ['clientAuth'] })

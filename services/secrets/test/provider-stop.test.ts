@@ -6,7 +6,7 @@ import { startEmulator, testCredential } from './emulator/emulator.js'
 import { awsEnv } from './support/aws-app.js'
 import { operator, secretsDatabase, secretsEnv, sign, transmit } from './support/secrets-app.js'
 
-const main = fileURLToPath(new URL('../src/main.js', import.meta.url))
+const main = fileURLToPath(new URL('../bin/main.js', import.meta.url))
 
 t.test('a stop while AWS hangs answers whoever waits, and ends in good order', async (t) => {
   const emulator = await startEmulator()

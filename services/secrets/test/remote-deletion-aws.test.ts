@@ -89,7 +89,7 @@ t.test('a process that is killed while it deletes leaves the rest to another one
   const { accessKeyId, secretAccessKey, sessionToken = '' } = testCredential
   const dying = await startProcess(t, {
     command: process.execPath,
-    args: [fileURLToPath(new URL('../src/main.js', import.meta.url))],
+    args: [fileURLToPath(new URL('../bin/main.js', import.meta.url))],
     env: {
       ...secretsEnv(t, database),
       ...awsEnv(emulator),

@@ -21,7 +21,7 @@ const readers = 8
 t.setTimeout(900_000)
 
 const run = promisify(execFile)
-const program = fileURLToPath(new URL('../src/check-values.js', import.meta.url))
+const program = fileURLToPath(new URL('../bin/check-values.js', import.meta.url))
 const newKey = Buffer.alloc(32, 3).fill(5, 9).toString('base64')
 const database = await secretsDatabase(t)
 const targets: { companyId: string; agentId: string }[] = []

@@ -229,7 +229,7 @@ t.test('strict mode that is off where others may look is said in the log and in 
 
 t.test("a clock over 5 s from the database's stops the start of the process with a sentence", async (t) => {
   const database = await secretsDatabase(t)
-  const main = fileURLToPath(new URL('../src/main.js', import.meta.url))
+  const main = fileURLToPath(new URL('../bin/main.js', import.meta.url))
   const shifted = 'data:text/javascript,const now=Date.now;Date.now=()=>now()-6000'
   const started = await startProcess(t, {
     command: process.execPath,

@@ -28,7 +28,7 @@ export async function openDatabase(undo: UndoList): Promise<BenchDatabase> {
     migrations: (['gateway', 'secrets'] as const).map((schema) => ({
       schema,
       folder: `${repositoryRoot}services/${schema}/migrations`,
-      program: `${repositoryRoot}services/${schema}/dist/src/migrate.js`
+      program: `${repositoryRoot}services/${schema}/dist/bin/migrate.js`
     }))
   })
   return await withClient(database.adminUrl, async (client) => {

@@ -37,7 +37,7 @@ export async function openStand(undo: UndoList, { profileFolder }: BenchOptions)
   const service = (name: 'gateway' | 'secrets', env: (port: number) => Record<string, string>) =>
     startProgram(undo, {
       name,
-      file: `${repositoryRoot}services/${name}/dist/src/main.js`,
+      file: `${repositoryRoot}services/${name}/dist/bin/main.js`,
       nodeArguments: profiling(profileFolder, name),
       readyPath: '/readyz',
       env: (port) => ({ PAPERCLIP_HOME: folder, DATABASE_URL: database.url(name), ...env(port) }),

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { builtServices } from '../built-services.js'
 import type { ServiceName } from './database-roles.js'
 import { LaunchError } from './launch-error.js'
 
@@ -14,11 +14,10 @@ export type Programs = Readonly<Record<ServiceName, ServicePrograms>>
 
 /** The services of this repository, as built. */
 export function builtPrograms(): Programs {
-  // From services/cli/dist/src/launcher to services/.
-  const built = (path: string): string => fileURLToPath(new URL(`../../../../${path}`, import.meta.url))
+  const { gateway, secrets } = builtServices
   return {
-    gateway: { main: built('gateway/dist/src/main.js'), migrate: built('gateway/dist/src/migrate.js') },
-    secrets: { main: built('secrets/dist/src/main.js'), migrate: built('secrets/dist/src/migrate.js') }
+    gateway: { main: `${gateway}/main.js`, migrate: `${gateway}/migrate.js` },
+    secrets: { main: `${secrets}/main.js`, migrate: `${secrets}/migrate.js` }
   }
 }
 

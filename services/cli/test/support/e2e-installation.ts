@@ -63,13 +63,13 @@ const scopesOf = new Map([
   [reader, ['audit:read']]
 ])
 
-const program = (service: 'gateway' | 'secrets') => `${repositoryRoot}services/${service}/dist/src/main.js`
+const program = (service: 'gateway' | 'secrets') => `${repositoryRoot}services/${service}/dist/bin/main.js`
 
 /** The migrations of both services, as they are shipped. */
 export const shippedMigrations = (['gateway', 'secrets'] as const).map((schema) => ({
   schema,
   folder: `${repositoryRoot}services/${schema}/migrations`,
-  program: `${repositoryRoot}services/${schema}/dist/src/migrate.js`
+  program: `${repositoryRoot}services/${schema}/dist/bin/migrate.js`
 }))
 
 /** Makes the files of an instance and starts so many processes of each service; gateways share out the others. */

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { AppError, type Server } from '@paperclip/server'
+import { assetFolders } from '../package-files.js'
 import { anyone } from './page-access.js'
 
 interface Asset {
@@ -10,11 +10,6 @@ interface Asset {
   type: string
   tag: string
 }
-
-/** Compiled from `browser/`, and as written in `styles/`; both seen from this file's compiled place. */
-const folders = ['../../browser/', '../../../styles/'].map((path) =>
-  fileURLToPath(new URL(path, import.meta.url))
-)
 
 const types: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
@@ -24,7 +19,7 @@ const types: Readonly<Record<string, string>> = {
 
 /** Serves what pages load, by exact name out of what was there at start: no request reaches the file system. */
 export async function assetRoutes(app: Server): Promise<void> {
-  const assets = new Map((await Promise.all(folders.map(readAssets))).flat())
+  const assets = new Map((await Promise.all(assetFolders.map(readAssets))).flat())
   app.get<{ Params: { name: string } }>(
     '/assets/:name',
     { config: { auth: anyone, operationId: 'getAsset' } },
