@@ -1,8 +1,9 @@
 import { createLogger, type Logger, type RunningService, warnOfVariables } from '@paperclip/server'
 import { buildApp } from './app.js'
-import { baseUrlOf, printBoardClaim } from './board-claim/board-claim-notice.js'
+import { printBoardClaim } from './board-claim/board-claim-notice.js'
 import { loadConfig } from './config.js'
 import { createDeps } from './deps.js'
+import { publicAddressAt } from './public-address.js'
 
 /** A gateway that listens. */
 export interface GatewayService extends RunningService {
@@ -32,7 +33,7 @@ export async function startGateway(
     await app.listen({ host: config.host, port: config.port })
     const address = app.server.address()
     const port = address === null || typeof address === 'string' ? config.port : address.port
-    if (claim !== null) printBoardClaim(logger, claim, baseUrlOf(config, port))
+    if (claim !== null) printBoardClaim(logger, claim, publicAddressAt(config, port))
     deps.start()
     return {
       logger,

@@ -51,11 +51,34 @@ const unclaim = () => sql.query('delete from instance_user_roles')
 t.test('each start of an unclaimed instance prints one claim, and the earlier ones stay good', async (t) => {
   const two = await start({ PAPERCLIP_PUBLIC_URL: 'https://paperclip.example/' })
   const three = await start({ PAPERCLIP_ALLOWED_HOSTNAMES: 'vault.internal,other.internal' })
+  const four = await start({ HOST: '0.0.0.0' })
   const tickets = printed()
   t.same(
     tickets.map(({ base }) => base),
-    [`http://127.0.0.1:${one.port}`, 'https://paperclip.example', `http://vault.internal:${three.port}`]
+    [
+      `http://127.0.0.1:${one.port}`,
+      'https://paperclip.example',
+      `http://vault.internal:${three.port}`,
+      `http://127.0.0.1:${four.port}`
+    ]
   )
+  for (const [at, ticket] of [
+    [one, tickets[0]],
+    [two, tickets[1]],
+    [three, tickets[2]],
+    [four, tickets[3]]
+  ] as const)
+    for (const host of ['127.0.0.1', 'localhost', 'LOCALHOST.', '[::1]'])
+      t.match(
+        await call(
+          'POST',
+          '/api/cli-auth/challenges',
+          { body: { command: 'x' }, headers: { host: `${host}:${at.port}` } },
+          at
+        ),
+        { status: 201, json: { approvalUrl: new RegExp(`^${ticket?.base}/cli-auth/`) } },
+        `a browser that opened the claim has the cookie for what ${host} is told, too`
+      )
   for (const { token, code } of tickets) {
     t.match(token, /^[A-Za-z0-9_-]{43}$/)
     t.match(code, /^[A-Za-z0-9_-]{43}$/)
@@ -65,7 +88,7 @@ t.test('each start of an unclaimed instance prints one claim, and the earlier on
       'kept as hashes only'
     )
   }
-  for (const stopped of [two, three]) await stopped.stop()
+  for (const stopped of [two, three, four]) await stopped.stop()
   for (const ticket of tickets)
     t.match(await look(ticket), {
       status: 200,

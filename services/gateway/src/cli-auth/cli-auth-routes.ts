@@ -7,25 +7,25 @@ import {
   getCliMe
 } from '@paperclip/contracts'
 import { mount, type Server } from '@paperclip/server'
-import { publicAddressOf } from '../public-address.js'
+import { type AddressRule, publicAddressOf } from '../public-address.js'
 import type { CliAuthService } from './cli-auth-service.js'
 
 interface CliAuthRoutesDeps {
   cliAuth: CliAuthService
-  publicUrl: string | null
+  address: AddressRule
 }
 
 /** A waiting CLI gets its answer at once for a person's taste, and costs little. */
 const suggestedPollIntervalMs = 2_000
 
 /** Signing in the CLI through a browser. Paths in replies begin at the origin. */
-export function cliAuthRoutes(app: Server, { cliAuth, publicUrl }: CliAuthRoutesDeps): void {
+export function cliAuthRoutes(app: Server, { cliAuth, address }: CliAuthRoutesDeps): void {
   app.route({
     ...mount('/api', createCliChallenge),
     handler: async (request, reply) => {
       const { id, token, boardApiToken, expiresAt } = await cliAuth.begin(request.body)
       const approvalPath = `/cli-auth/${id}?token=${token}`
-      const approvalUrl = new URL(approvalPath, publicAddressOf(request, publicUrl)).href
+      const approvalUrl = new URL(approvalPath, publicAddressOf(address, request)).href
       const pollPath = `/api${fillPath(getCliChallenge.path, { id })}`
       return reply.code(201).send({
         id,

@@ -1,17 +1,17 @@
 import { acceptInvite, createInvite, getInvite, listInvites, revokeInvite } from '@paperclip/contracts'
 import { mount, type Server } from '@paperclip/server'
 import type { Paging } from '../paging.js'
-import { publicAddressOf } from '../public-address.js'
+import { type AddressRule, publicAddressOf } from '../public-address.js'
 import type { InviteService } from './invite-service.js'
 
 interface InviteRoutesDeps {
   invites: InviteService
   paging: Paging
-  publicUrl: string | null
+  address: AddressRule
 }
 
 /** Invites to companies. */
-export function inviteRoutes(app: Server, { invites, paging, publicUrl }: InviteRoutesDeps): void {
+export function inviteRoutes(app: Server, { invites, paging, address }: InviteRoutesDeps): void {
   app.route({
     ...mount('/api', listInvites),
     handler: async (request, reply) => {
@@ -25,7 +25,7 @@ export function inviteRoutes(app: Server, { invites, paging, publicUrl }: Invite
     ...mount('/api', createInvite),
     handler: async (request, reply) => {
       const invite = await invites.create(request.actor, request.params.companyId, request.body)
-      const url = new URL(`/invites/${invite.token}`, publicAddressOf(request, publicUrl)).href
+      const url = new URL(`/invites/${invite.token}`, publicAddressOf(address, request)).href
       return reply.code(201).send({ ...invite, url })
     }
   })
