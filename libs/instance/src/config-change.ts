@@ -15,6 +15,25 @@ const places: Readonly<Record<string, readonly [section: string, member: string,
 }
 
 /**
+ * Picks what {@link changeConfigVariables} would change: not what `config.json` says already. Writes nothing. Throws
+ * {@link InstanceError} when the file is not valid.
+ */
+export async function findConfigChanges(
+  paths: InstancePaths,
+  wanted: Readonly<Record<string, string | null>>
+): Promise<Record<string, string | null>> {
+  await readConfig(paths)
+  const config: Record<string, unknown> = (await readJsonObject(paths.config)) ?? {}
+  return Object.fromEntries(
+    Object.entries(wanted).filter(([name, text]) => {
+      const [section, member, isNumber] = placeOf(name)
+      const said = (config[section] as Record<string, unknown> | undefined)?.[member]
+      return said !== (text === null ? undefined : isNumber ? Number(text) : text)
+    })
+  )
+}
+
+/**
  * Sets variables in `config.json`, or takes them out (null); everything else in it stays. In one step, one process at a
  * time; gives the path of the copy of what was there, if there was anything.
  *
@@ -39,8 +58,12 @@ export async function changeConfigVariables(
   })
 }
 
+function placeOf(name: string): readonly [section: string, member: string, isNumber: boolean] {
+  return places[name] ?? ['variables', name, false]
+}
+
 function change(config: Record<string, unknown>, name: string, text: string | null): void {
-  const [section, member, isNumber] = places[name] ?? ['variables', name, false]
+  const [section, member, isNumber] = placeOf(name)
   const members: Record<string, unknown> = { ...(config[section] as object | undefined) }
   if (text === null) delete members[member]
   else members[member] = isNumber ? Number(text) : text

@@ -41,6 +41,15 @@ export async function completeEnvFile(path: string, entries: EnvEntries): Promis
   })
 }
 
+/** Picks what {@link changeEnvFile} would change: not what the file says already. Writes nothing. */
+export async function findEnvChanges(
+  path: string,
+  wanted: Readonly<Record<string, string | null>>
+): Promise<Record<string, string | null>> {
+  const said = await readEnvFile(path)
+  return Object.fromEntries(Object.entries(wanted).filter(([name, text]) => text !== (said[name] ?? null)))
+}
+
 /**
  * Sets variables, or takes them out (null); every other line stays. In one step, one process at a time; gives the path
  * of the copy of what was there, if there was anything. Values are one line without an apostrophe.

@@ -55,6 +55,32 @@ t.test(
   }
 )
 
+t.test('what is so already is said to be, and nothing is written or copied for it', async (t) => {
+  const { configure, folder } = instance(t)
+  const nothing = { code: 0, stdout: '', stderr: /PORT is that already[\s\S]*nothing was changed\n$/ }
+  t.match(await configure('server', '--unset', 'port', '--yes'), nothing, 'nor a folder made')
+  await t.rejects(readdir(folder), { code: 'ENOENT' })
+  const wanted = ['--set', 'port=4100', 'host=127.0.0.1', '--yes']
+  await configure('server', ...wanted)
+  await configure('auth', '--set-env', 'sessionSecret=KEY', '--yes', { KEY: strong[0] })
+  const before = await contentOf(folder)
+  const again = await configure('server', ...wanted, { PORT: '4200' })
+  t.match(again, nothing)
+  t.match(again.stderr, /hint: PORT is set in this environment too/)
+  t.notMatch(again.stderr, /changed PORT|start the instance/)
+  t.match(await configure('server', '--unset', 'publicUrl', '--yes'), { stderr: /nothing was changed/ })
+  const same = await configure('auth', '--set-env', 'sessionSecret=KEY', '--yes', '--json', {
+    KEY: strong[0]
+  })
+  t.match(same, { code: 0, stderr: /BETTER_AUTH_SECRET is that already/ })
+  t.same(JSON.parse(same.stdout), { changed: [], backups: [] })
+  t.same(await contentOf(folder), before)
+
+  const half = await configure('server', '--set', 'port=4100', 'host=0.0.0.0', '--yes', '--json')
+  t.match(JSON.parse(half.stdout), { changed: ['HOST'], backups: [/config\.json\.bak-/] })
+  t.match(half.stderr, /PORT is that already/)
+})
+
 t.test('every wrong value is named at once, none is shown, and nothing is changed', async (t) => {
   const { configure, folder } = instance(t)
   const bad = [
@@ -124,6 +150,17 @@ t.test(
     t.equal(await readFile(join(folder, 'config.json'), 'utf8'), '{"server":{"port":"x"}}')
   }
 )
+
+/** Every file of a folder, with when it was last written. */
+async function contentOf(folder: string): Promise<[name: string, text: string, mtimeMs: number][]> {
+  const names = (await readdir(folder)).sort()
+  return await Promise.all(
+    names.map(async (name): Promise<[string, string, number]> => {
+      const path = join(folder, name)
+      return [name, await readFile(path, 'utf8'), (await stat(path)).mtimeMs]
+    })
+  )
+}
 
 function instance(t: { testdir(): string }) {
   const home = t.testdir()

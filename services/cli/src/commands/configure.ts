@@ -4,7 +4,7 @@ import { type CliIo, envText, hint, note } from '../cli-io.js'
 import { askChanges } from '../configure/ask-changes.js'
 import { type Changes, findSetting, requireRight } from '../configure/judge-changes.js'
 import { type SectionName, type Setting, sectionNames } from '../configure/settings.js'
-import { writeChanges } from '../configure/write-changes.js'
+import { splitChanges, writeChanges } from '../configure/write-changes.js'
 import { findInstance } from '../launcher/launch-settings.js'
 import { printJson } from '../print.js'
 import { confirmOrFail } from '../prompt.js'
@@ -48,20 +48,24 @@ async function configure(io: CliIo, flags: Flags): Promise<void> {
   const given = flags.set ?? flags.setEnv ?? flags.unset
   if (!io.stdin.isTTY && (given === undefined || !flags.yes))
     throw new MisuseError('without a terminal nothing can be asked', 'say --set key=value, and --yes')
-  const changes = given === undefined ? await askChanges(io, flags.section) : readChanges(io, flags)
-  requireRight(changes)
-  if (changes.size === 0) {
-    note(io, 'nothing was changed')
-    return
-  }
-  const names = [...changes.keys()].map(({ variable }) => variable)
-  if (!flags.yes) await confirmOrFail(io, `Change ${names.join(', ')}?`)
-  const backups = await writeChanges(findInstance(io.env), changes)
-  if (flags.json) printJson(io, { changed: names, backups })
-  else for (const name of names) note(io, `changed ${name}`)
-  for (const name of names)
+  const wanted = given === undefined ? await askChanges(io, flags.section) : readChanges(io, flags)
+  requireRight(wanted)
+  const paths = findInstance(io.env)
+  const { changes, kept } = await splitChanges(paths, wanted)
+  const changed = namesOf(changes)
+  if (!flags.yes && changes.size > 0) await confirmOrFail(io, `Change ${changed.join(', ')}?`)
+  const backups = await writeChanges(paths, changes)
+  if (flags.json) printJson(io, { changed, backups })
+  else for (const name of changed) note(io, `changed ${name}`)
+  for (const name of kept) note(io, `${name} is that already`)
+  for (const name of namesOf(wanted))
     if (envText(io, name) !== undefined) hint(io, `${name} is set in this environment too, which wins`)
-  hint(io, 'start the instance again; `paperclipai doctor` says whether all fits together')
+  if (changes.size === 0) note(io, 'nothing was changed')
+  else hint(io, 'start the instance again; `paperclipai doctor` says whether all fits together')
+}
+
+function namesOf(changes: Changes): string[] {
+  return [...changes.keys()].map(({ variable }) => variable)
 }
 
 function readChanges(io: CliIo, { section, set = [], setEnv = [], unset = [] }: Flags): Changes {
