@@ -1,10 +1,15 @@
 import { defaultConfig, readConfig, readRuntime } from '@paperclip/instance'
 import { type CliIo, envText } from './cli-io.js'
-import { findInstance } from './launcher/launch-settings.js'
+import { settledEnvironment } from './configure/settled-environment.js'
+import { findInstance, gatewayAddress } from './launcher/launch-settings.js'
+import { addressUrl } from './launcher/service-environment.js'
 
 /**
- * Finds the gateway: `--api-url`, `PAPERCLIP_API_URL`, the instance that runs here (`runtime.json`), the one
- * configured here (`config.json`), the default port.
+ * Finds the gateway: `--api-url`, `PAPERCLIP_API_URL`, the instance that runs here (`runtime.json`), else where
+ * `run` would start one: the environment, what is configured here, the defaults.
+ *
+ * Files that cannot be read say nothing: a command may be for somebody who may not read them. Throws `LaunchError` for
+ * a variable that `run` would refuse, too.
  */
 export async function findApiAddress(io: CliIo, flag: string | undefined): Promise<string> {
   const told = flag ?? envText(io, 'PAPERCLIP_API_URL')
@@ -14,7 +19,8 @@ export async function findApiAddress(io: CliIo, flag: string | undefined): Promi
   // A launcher that was killed leaves the file behind.
   if (runtime !== undefined && isAlive(runtime.launcherPid)) return runtime.gateway.url
   const config = await readConfig(paths).catch(() => defaultConfig)
-  return `http://127.0.0.1:${config.server.port}`
+  const env = await settledEnvironment(io.env).catch(() => io.env)
+  return addressUrl('http', gatewayAddress(env, config))
 }
 
 /** Says whether a process of this id exists, whoever owns it. */

@@ -3,6 +3,9 @@ import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { repositoryRoot } from '@paperclip/testing'
 import t from 'tap'
+import { findApiAddress } from '../src/api-address.js'
+import { settledEnvironment } from '../src/configure/settled-environment.js'
+import { readDoctorContext } from '../src/doctor/doctor-context.js'
 import { checkProvider } from '../src/doctor/service-checks.js'
 import { binPath, runCli } from './fixtures/run-cli.js'
 
@@ -148,6 +151,30 @@ t.test('the address comes from the flag, the variable, the configuration, in thi
     PAPERCLIP_API_URL: 'http://127.0.0.1:10'
   })
   t.equal(both, 'http://127.0.0.1:11')
+})
+
+t.test('where nothing runs yet, commands and doctor look where `run` would start it', async (t) => {
+  const homes = t.testdir({ fresh: {}, configured: {} })
+  const [fresh, configured] = [join(homes, 'fresh'), join(homes, 'configured')]
+  const set = ['--set', 'port=9', 'secretsPort=10', 'mode=authenticated', 'host=127.0.0.2', '--yes']
+  await runCli(['configure', '--section', 'server', ...set], { env: { PAPERCLIP_HOME: configured } })
+  const cases: [env: Record<string, string>, gateway: string, secrets: string][] = [
+    [{ PAPERCLIP_HOME: fresh }, 'http://127.0.0.1:3100', 'http://127.0.0.1:3200'],
+    [{ PAPERCLIP_HOME: fresh, ...noServices }, 'http://127.0.0.1:9', 'http://127.0.0.1:10'],
+    [{ PAPERCLIP_HOME: fresh, ...noServices, HOST: '::1' }, 'http://[::1]:9', 'http://127.0.0.1:10'],
+    [{ PAPERCLIP_HOME: configured }, 'http://127.0.0.2:9', 'http://127.0.0.1:10'],
+    [{ PAPERCLIP_HOME: configured, PORT: '11' }, 'http://127.0.0.2:11', 'http://127.0.0.1:10'],
+    [{ PAPERCLIP_HOME: configured, HOST: '0.0.0.0' }, 'http://127.0.0.1:9', 'http://127.0.0.1:10']
+  ]
+  for (const [env, gateway, secrets] of cases) {
+    const { stdin, stdout, stderr } = process
+    const io = { env: { HOME: '/nonexistent', ...env }, stdin, stdout, stderr, exitCode: 0 }
+    t.equal(await findApiAddress(io, undefined), gateway)
+    const settled = await settledEnvironment(io.env)
+    t.match(await readDoctorContext({ ...io, env: settled }), { gatewayUrl: gateway, secretsUrl: secrets })
+  }
+  const wrong = await runCli(['company', 'list'], { env: { PAPERCLIP_HOME: fresh, PORT: 'canary' } })
+  t.match(wrong, { code: 1, stderr: /^paperclipai: PORT must be a port number from 1 to 65535/ })
 })
 
 async function contents(folder: string): Promise<Map<string, string>> {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { findTlsFiles, type TlsFiles } from '@paperclip/client'
-import { type InstancePaths, instancePaths, readConfig } from '@paperclip/instance'
+import { type InstanceConfig, type InstancePaths, instancePaths, readConfig } from '@paperclip/instance'
 import { LaunchError } from './launch-error.js'
 
 /** The environment of a process, as it was given to us. */
@@ -53,12 +53,10 @@ export function findInstance(env: Environment): InstancePaths {
 export async function readLaunchSettings(env: Environment): Promise<LaunchSettings> {
   const paths = findInstance(env)
   const config = await readConfig(paths)
-  const deploymentMode = present(env.PAPERCLIP_DEPLOYMENT_MODE) ?? config.server.deploymentMode
-  const everywhere = deploymentMode === 'authenticated' ? '0.0.0.0' : loopback
   const settings: LaunchSettings = {
     paths,
-    deploymentMode,
-    gateway: { host: present(env.HOST) ?? everywhere, port: readPort(env, 'PORT') ?? config.server.port },
+    deploymentMode: deploymentModeOf(env, config),
+    gateway: gatewayAddress(env, config),
     secrets: {
       host: present(env.PAPERCLIP_SECRETS_HOST) ?? loopback,
       port: readPort(env, 'PAPERCLIP_SECRETS_PORT') ?? config.secrets.port
@@ -73,6 +71,19 @@ export async function readLaunchSettings(env: Environment): Promise<LaunchSettin
     )
   }
   return settings
+}
+
+/**
+ * Says where the gateway listens when this instance runs, by the same order. Throws {@link LaunchError} that names the
+ * variable.
+ */
+export function gatewayAddress(env: Environment, config: InstanceConfig): ListenAddress {
+  const everywhere = deploymentModeOf(env, config) === 'authenticated' ? '0.0.0.0' : loopback
+  return { host: present(env.HOST) ?? everywhere, port: readPort(env, 'PORT') ?? config.server.port }
+}
+
+function deploymentModeOf(env: Environment, config: InstanceConfig): string {
+  return present(env.PAPERCLIP_DEPLOYMENT_MODE) ?? config.server.deploymentMode
 }
 
 function readInternalTls(env: Environment): TlsFiles | null {

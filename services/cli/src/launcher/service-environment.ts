@@ -1,6 +1,6 @@
 import { findMasterKeyFiles, type InstancePaths } from '@paperclip/instance'
 import type { ServiceDatabase, ServiceName } from './database-roles.js'
-import { type Environment, type LaunchSettings, present } from './launch-settings.js'
+import { type Environment, type LaunchSettings, type ListenAddress, present } from './launch-settings.js'
 
 /** What any program needs to run; nothing here is secret. */
 const baseNames = [
@@ -96,9 +96,13 @@ export function migrationEnvironment(
 
 /** Where a service answers from this machine. */
 export function serviceUrl(service: ServiceName, settings: LaunchSettings): string {
-  const { host, port } = settings[service]
+  const isTls = service === 'secrets' && settings.internalTls !== null
+  return addressUrl(isTls ? 'https' : 'http', settings[service])
+}
+
+/** Where what listens answers from this machine. */
+export function addressUrl(scheme: 'http' | 'https', { host, port }: ListenAddress): string {
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
-  const scheme = service === 'secrets' && settings.internalTls !== null ? 'https' : 'http'
   return `${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
