@@ -30,6 +30,12 @@ const view = {
   requestedCompanyId: null,
   expiresAt
 }
+const inMode =
+  (deploymentMode: 'local_trusted' | 'authenticated'): FakeHandler =>
+  () => ({
+    body: { status: 'ok', deploymentMode, deploymentExposure: 'private', bootstrapStatus: 'ready' }
+  })
+const getHealth = inMode('authenticated')
 const created: FakeHandler = () => ({
   body: {
     id: challengeId,
@@ -63,6 +69,7 @@ async function signedIn(home: string, origin: string) {
 t.test('a sign-in is approved elsewhere, kept for its owner alone, and used from then on', async (t) => {
   const home = t.testdir()
   const gateway = await fakeGateway(t, {
+    getHealth,
     createCliChallenge: created,
     getCliChallenge: becomes('approved', 3),
     getCliMe: asBoard(me),
@@ -92,8 +99,31 @@ t.test('a sign-in is approved elsewhere, kept for its owner alone, and used from
   t.same(gateway.violations, [])
 })
 
+t.test('where no sign-in is needed, it says so at once and waits for nobody', async (t) => {
+  const gateway = await fakeGateway(t, {
+    getHealth: inMode('local_trusted'),
+    getCliMe: () => ({
+      body: { ...me, user: null, userId: 'local-board', source: 'local_operator', keyId: null }
+    })
+  })
+  const home = t.testdir()
+  const told = await runCli(['auth', 'login', '--admin'], { origin: gateway.origin, home })
+  t.match(told, {
+    code: 0,
+    stdout: /local-board/,
+    stderr: /^paperclipai: no sign-in is needed at .*local_trusted.*\n$/
+  })
+  const { code, stdout } = await runCli(['auth', 'login', '--json'], { origin: gateway.origin, home })
+  t.equal(code, 0)
+  t.match(JSON.parse(stdout), { userId: 'local-board' })
+  t.notOk(gateway.operations().includes('createCliChallenge'))
+  await t.rejects(stat(join(home, '.paperclip')), 'nothing is kept')
+  t.same(gateway.violations, [])
+})
+
 t.test('a command line in a container sends people to the address that they have', async (t) => {
   const gateway = await fakeGateway(t, {
+    getHealth,
     createCliChallenge: created,
     getCliChallenge: becomes('approved', 1),
     getCliMe: asBoard(me)
@@ -111,6 +141,7 @@ t.test('a sign-in that is refused or forgotten about leaves nothing behind', asy
   ] as const) {
     const home = t.testdir()
     const gateway = await fakeGateway(t, {
+      getHealth,
       createCliChallenge: created,
       getCliChallenge: becomes(status, 2)
     })
@@ -123,6 +154,7 @@ t.test('a sign-in that is refused or forgotten about leaves nothing behind', asy
 t.test('Ctrl-C takes the challenge back', async (t) => {
   const home = t.testdir()
   const gateway = await fakeGateway(t, {
+    getHealth,
     createCliChallenge: created,
     getCliChallenge: () => ({ body: view }),
     cancelCliChallenge: () => ({ body: { ...view, status: 'cancelled' } })

@@ -7,7 +7,8 @@ import {
   confirmationCode,
   createCliChallenge,
   getCliChallenge,
-  getCliMe
+  getCliMe,
+  getHealth
 } from '@paperclip/contracts'
 import type { Command } from 'commander'
 import { findApiAddress } from '../api-address.js'
@@ -36,6 +37,11 @@ export function addAuthLogin(parent: Command, io: CliIo): void {
       const address = await findApiAddress(io, flags.apiUrl)
       const stranger = openClient(address, null)
       try {
+        const { deploymentMode } = await stranger.call(getHealth)
+        if (deploymentMode === 'local_trusted') {
+          await sayNoneNeeded(io, stranger, flags)
+          return
+        }
         const challenge = await beginSignIn(stranger, flags)
         const { status } = await awaitDecision(io, stranger, challenge)
         if (status !== 'approved') throw refusalOf(status)
@@ -44,6 +50,15 @@ export function addAuthLogin(parent: Command, io: CliIo): void {
         await stranger.close()
       }
     })
+}
+
+/** Nobody could approve: there are no people, and no pages, where this machine is trusted. */
+async function sayNoneNeeded(io: CliIo, client: GatewayClient, { json = false }: { json?: boolean }) {
+  note(
+    io,
+    `no sign-in is needed at ${client.address}: in local_trusted mode every command of this machine is the operator's`
+  )
+  printRecord(io, { json, record: await client.call(getCliMe), columns: whoColumns })
 }
 
 function beginSignIn(client: GatewayClient, flags: LoginFlags): Promise<CliChallengeCreated> {
