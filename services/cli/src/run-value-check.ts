@@ -7,7 +7,7 @@ import { type Environment, readLaunchSettings } from './launcher/launch-settings
 import { askSecretsDatabase } from './launcher/prepare-instance.js'
 import { serviceEnvironment } from './launcher/service-environment.js'
 
-/** How the check ended. What it wrote has counts and ids, never a value. */
+/** How the check ended. What it wrote has counts and ids, never a value; `stdout` is empty when it could not look. */
 export interface ValueCheckEnd {
   readonly code: number
   readonly stdout: string
@@ -20,7 +20,7 @@ const program = `${builtServices.secrets}/check-values.js`
  * Runs the secrets service's own check over the database of this instance, which is started for it if need be, with
  * the keys that the service would be started with. Throws `CliError` and its kin when it cannot be asked.
  */
-export async function runValueCheck(env: Environment): Promise<ValueCheckEnd> {
+export async function runValueCheck(env: Environment, { json }: { json: boolean }): Promise<ValueCheckEnd> {
   if (!existsSync(program))
     throw new CliError('the secrets service is not built', { hint: 'run `npm run build`' })
   const settings = await readLaunchSettings(env)
@@ -35,7 +35,7 @@ export async function runValueCheck(env: Environment): Promise<ValueCheckEnd> {
         generated,
         databases: { gateway: database, secrets: database }
       })
-      return await runToEnd(environment)
+      return await runToEnd(environment, json ? ['--json'] : [])
     },
     null
   )
@@ -46,9 +46,9 @@ export async function runValueCheck(env: Environment): Promise<ValueCheckEnd> {
   return ended
 }
 
-async function runToEnd(env: Record<string, string>): Promise<ValueCheckEnd> {
+async function runToEnd(env: Record<string, string>, args: readonly string[]): Promise<ValueCheckEnd> {
   return await new Promise((resolve) => {
-    execFile(process.execPath, [program], { env }, (error, stdout, stderr) =>
+    execFile(process.execPath, [program, ...args], { env }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : 1, stdout, stderr })
     )
   })

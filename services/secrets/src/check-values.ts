@@ -1,6 +1,7 @@
 /**
  * One-shot: opens every stored value with the configured master keys and says how many did, without showing, writing or
- * recording anything. For a restore drill, and before a former key is thrown away. Exit 1 when one does not open.
+ * recording anything; with `--json` as {@link ValueCheck}, its faults flat. For a restore drill, and before a former key
+ * is thrown away. Exit 1 when one does not open.
  */
 import { fileURLToPath } from 'node:url'
 import { connect, expectSchemaVersion, SchemaVersionError } from '@paperclip/db'
@@ -62,9 +63,13 @@ function describe({ versions, environments, shredded, remote, failed }: ValueChe
   return parts.join('; ')
 }
 
+function toJson({ faults, ...counts }: ValueCheck): string {
+  return JSON.stringify({ ...counts, faults: faults.map(({ row, code }) => ({ ...row, code })) }, null, 2)
+}
+
 try {
   const check = await run()
-  process.stdout.write(`${describe(check)}\n`)
+  process.stdout.write(`${process.argv.includes('--json') ? toJson(check) : describe(check)}\n`)
   for (const { row, code } of check.faults)
     process.stderr.write(
       `secrets: ${code}: ${row.kind} ${row.versionId} of ${row.secretId}, company ${row.companyId}\n`
