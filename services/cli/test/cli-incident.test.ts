@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -153,8 +154,32 @@ t.test('a folder of somebody else, or at work, is left alone; a key made meanwhi
   chmodSync(out, 0o755)
   t.match(await rotate(gateway.origin, '--out', out, '--yes'), { code: 1, stderr: /holds something else/ })
   t.equal(statSync(out).mode & 0o777, 0o755)
+  for (const mode of [0o777, 0o720, 0o702]) {
+    const open = folder()
+    chmodSync(open, mode)
+    const refused = await rotate(gateway.origin, '--out', open, '--yes')
+    t.match(refused, {
+      code: 1,
+      stdout: '',
+      stderr: /others may write to .*\n.*hint: .*not there yet.*chmod 700/
+    })
+    t.equal(statSync(open).mode & 0o777, mode, 'nor is it closed: what is in it may be theirs')
+    t.same(readdirSync(open), [])
+  }
+  // Only root can give a folder away.
+  if (process.getuid?.() === 0) {
+    const theirs = folder()
+    chownSync(theirs, 65_534, 65_534)
+    const refused = await rotate(gateway.origin, '--out', theirs, '--yes')
+    t.match(refused, {
+      code: 1,
+      stdout: '',
+      stderr: /belongs to another user \(uid 65534\).*\n.*hint: name a folder/
+    })
+    t.same(readdirSync(theirs), [])
+  }
   const busy = join(folder(), 'busy')
-  mkdirSync(busy)
+  mkdirSync(busy, { mode: 0o700 })
   const { startedAt } =
     (await import('@paperclip/postgres').then(({ findProcess }) => findProcess(process.pid))) ?? {}
   writeFileSync(join(busy, '.lock'), `${process.pid} ${startedAt}\n`)

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, open, readdir, readFile } from 'node:fs/promises'
+import { chmod, mkdir, open, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { replacePrivateFile, tighten } from '@paperclip/instance'
 import { CliError } from '../cli-error.js'
@@ -35,6 +35,9 @@ interface Head {
 }
 
 const ownerOnly = 0o700
+/** By group or anybody. */
+const othersMayWrite = 0o022
+const rootUid = 0
 const fileName = 'rotation.jsonl'
 /** Held while a rotation is at work in its folder. */
 export const rotationLockName = '.lock'
@@ -53,12 +56,13 @@ export class RotationLedger {
   }
 
   /**
-   * Makes the folder of a rotation, for its owner alone. Throws {@link CliError} for one that holds something else,
-   * whose rights are not ours to change.
+   * Makes the folder of a rotation, for its owner alone. Throws {@link CliError} for one in which others could read or
+   * replace what is written, and for one that holds something else, whose rights are not ours to change.
    */
   static async makeFolder(folder: string): Promise<void> {
     try {
       await mkdir(folder, { recursive: true, mode: ownerOnly })
+      await requireOurs(folder)
       const names = await readdir(folder)
       if (!names.includes(fileName) && names.some((name) => !isOwn(name)))
         throw new CliError(`${folder} holds something else`, { hint: 'name a folder that is not there yet' })
@@ -131,6 +135,23 @@ export class RotationLedger {
     for (const line of rest)
       if (line?.step !== undefined) this.#progress.set(String(line.keyId), line as unknown as KeyProgress)
   }
+}
+
+/**
+ * Refuses a folder that another user owns, or may write to. Closing the latter would come too late: who could write
+ * there holds it open, or has put links where our files go.
+ */
+async function requireOurs(folder: string): Promise<void> {
+  const { uid, mode } = await stat(folder)
+  const us = process.getuid?.()
+  if (us !== undefined && uid !== us && uid !== rootUid)
+    throw new CliError(`${folder} belongs to another user (uid ${uid}), who could read the new keys`, {
+      hint: 'name a folder that is not there yet, or one of your own'
+    })
+  if ((mode & othersMayWrite) !== 0)
+    throw new CliError(`others may write to ${folder}, where the new keys would lie`, {
+      hint: `name a folder that is not there yet; of one that only you have used: \`chmod 700\` it, and repeat`
+    })
 }
 
 /** What a rotation that was killed before it had a plan leaves behind. */
