@@ -87,6 +87,13 @@ t.test(
       t.ok(code === 2 || code === 1, args.join(' '))
       t.notMatch(stdout + stderr, /hunter2/)
     }
+    const drawn = 'x7Qm2Lw9Rt4Vb8Zk1Np5'
+    for (const noun of ['company', 'project', 'agent'])
+      t.match(await runCli([noun, 'create', `ghp_${drawn}`], { origin: gateway.origin }), {
+        code: 2,
+        stdout: '',
+        stderr: new RegExp(`^(?![^]*${drawn})paperclipai: an argument looks like the value itself`)
+      })
     t.same(gateway.calls, [])
   }
 )

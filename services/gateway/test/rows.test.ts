@@ -57,6 +57,56 @@ t.test('rows have the form of the contract, are found, changed and deleted', asy
   t.equal((await gateway.call('GET', agentPath)).status, 404)
 })
 
+t.test('a credential where a name belongs is refused, stored nowhere and not repeated', async (t) => {
+  const { companyId, agentId } = await makeAgent(gateway)
+  const at = `/api/companies/${companyId}`
+  const project = (await gateway.call('POST', `${at}/projects`, { body: { name: 'P' } })).json.id
+  const manifest = (name: string) => {
+    const agent = (name: string) => ({ name, adapterType: 'process', env: {} })
+    const agents = [agent('New'), agent(name)]
+    return { format: 'paperclip-company', version: 1, company: { name: 'C' }, agents, projects: [] }
+  }
+  const places: [method: string, path: string, pointer: string, bodyOf: (name: string) => object][] = [
+    ['POST', '/api/companies', '/name', (name) => ({ name })],
+    ['PATCH', at, '/name', (name) => ({ name })],
+    ['POST', `${at}/projects`, '/name', (name) => ({ name })],
+    ['PATCH', `${at}/projects/${project}`, '/name', (name) => ({ name })],
+    ['POST', `${at}/agents`, '/name', (name) => ({ name })],
+    ['POST', `${at}/agents`, '/adapterType', (adapterType) => ({ name: 'A', adapterType })],
+    ['PATCH', `/api/agents/${agentId}`, '/name', (name) => ({ name })],
+    ['POST', `/api/agents/${agentId}/keys`, '/name', (name) => ({ name })],
+    ['POST', '/api/board-api-keys', '/name', (name) => ({ name })],
+    ['POST', '/api/cli-auth/challenges', '/command', (command) => ({ command })],
+    ['POST', `${at}/import`, '/manifest/agents/1/name', (name) => ({ manifest: manifest(name) })]
+  ]
+  const drawn = 'x7Qm2Lw9Rt4Vb8Zk1Np5'
+  for (const [method, path, pointer, bodyOf] of places)
+    for (const start of ['sk-ant-api03-', 'ghp_', 'paperclip_board_']) {
+      const body = bodyOf(start + drawn)
+      const reply = await gateway.call(method, path, { body })
+      t.match(
+        reply,
+        { status: 400, json: { code: 'invalid_request', errors: [{ pointer, message: /credential/ }] } },
+        path
+      )
+      t.notMatch(JSON.stringify(reply.json), drawn)
+    }
+  t.equal((await gateway.call('GET', `${at}/agents`)).rows.length, 1, 'an import made nothing before it')
+  t.notMatch(log(), drawn)
+
+  for (const name of [
+    'sk-team',
+    'Bearer of news',
+    'ghp_bot',
+    'AKIA',
+    'API key rotation (2026)',
+    newId(),
+    'a'.repeat(120)
+  ])
+    for (const path of ['/api/companies', `${at}/projects`, `${at}/agents`])
+      t.equal((await gateway.call('POST', path, { body: { name } })).status, 201, name)
+})
+
 t.test('an archived company takes nothing new until it is active again', async (t) => {
   const { companyId, agentId } = await makeAgent(gateway)
   const at = `/api/companies/${companyId}`

@@ -6,6 +6,7 @@ import { type CliIo, note } from '../cli-io.js'
 import { type CompanyFlags, pickCompanyOfAgent, withCompanyFlags } from '../pick-company.js'
 import { pickAgent } from '../pick-named.js'
 import { type Column, printRecord } from '../print.js'
+import { requireNoValue } from '../secret-value.js'
 
 interface Flags extends CompanyFlags {
   readonly expiresAt?: string
@@ -29,6 +30,7 @@ export function addAgentCreateKey(parent: Command, io: CliIo): void {
       '\nExample, without the token on the screen:\n  $ paperclipai agent create-key coder ci --json | jq -r .token > coder.key'
     )
     .action(async (agent: string, name: string, flags: Flags) => {
+      requireNoValue([name])
       const expiry = flags.expiresAt === undefined ? {} : { expiresAt: parseTime(flags.expiresAt) }
       await withApi(io, flags, async (client) => {
         const companyId = await pickCompanyOfAgent(client, io, { flags, agent })

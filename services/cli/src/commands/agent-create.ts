@@ -4,6 +4,7 @@ import { withApi } from '../api-session.js'
 import type { CliIo } from '../cli-io.js'
 import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
 import { printRecord } from '../print.js'
+import { requireNoValue } from '../secret-value.js'
 import { agentColumns } from '../views.js'
 
 interface Flags extends CompanyFlags {
@@ -17,6 +18,7 @@ export function addAgentCreate(parent: Command, io: CliIo): void {
     .option('--adapter <type>', 'what kind of program it is')
     .addHelpText('after', '\nExample:\n  $ paperclipai agent create coder --adapter process')
     .action(async (name: string, flags: Flags) => {
+      requireNoValue([name, flags.adapter])
       await withApi(io, flags, async (client) => {
         const companyId = await pickCompany(client, io, flags)
         const adapter = flags.adapter === undefined ? {} : { adapterType: flags.adapter }

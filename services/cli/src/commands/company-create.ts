@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { type ApiFlags, withApi, withApiFlags } from '../api-session.js'
 import type { CliIo } from '../cli-io.js'
 import { printRecord } from '../print.js'
+import { requireNoValue } from '../secret-value.js'
 import { companyColumns } from '../views.js'
 
 /** `company create`. */
@@ -11,6 +12,7 @@ export function addCompanyCreate(parent: Command, io: CliIo): void {
     .argument('<name>', 'its name, 1 to 120 characters')
     .addHelpText('after', '\nExample:\n  $ paperclipai company create Acme')
     .action(async (name: string, flags: ApiFlags) => {
+      requireNoValue([name])
       await withApi(io, flags, async (client) => {
         const record = await client.call(createCompany, { body: { name } })
         printRecord(io, { json: flags.json ?? false, record, columns: companyColumns })

@@ -4,6 +4,7 @@ import { withApi } from '../api-session.js'
 import type { CliIo } from '../cli-io.js'
 import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
 import { printRecord } from '../print.js'
+import { requireNoValue } from '../secret-value.js'
 import { projectColumns } from '../views.js'
 
 /** `project create`. */
@@ -12,6 +13,7 @@ export function addProjectCreate(parent: Command, io: CliIo): void {
     .argument('<name>', 'its name, 1 to 120 characters')
     .addHelpText('after', '\nExample:\n  $ paperclipai project create website')
     .action(async (name: string, flags: CompanyFlags) => {
+      requireNoValue([name])
       await withApi(io, flags, async (client) => {
         const companyId = await pickCompany(client, io, flags)
         const record = await client.call(createProject, { params: { companyId }, body: { name } })

@@ -68,7 +68,7 @@ export function createAgentService(
         id,
         company_id: companyId,
         name: cleanName(name, '/name'),
-        adapter_type: adapterType ?? adapterTypeDefault
+        adapter_type: cleanName(adapterType ?? adapterTypeDefault, '/adapterType')
       }
       if (env !== undefined) {
         await mutate((tx) => requireActiveCompany(tx, companyId))
@@ -88,7 +88,7 @@ export function createAgentService(
     async update({ actor, contextFor }, id, { name, adapterType, env }) {
       const change = {
         ...(name === undefined ? {} : { name: cleanName(name, '/name') }),
-        ...(adapterType === undefined ? {} : { adapter_type: adapterType })
+        ...(adapterType === undefined ? {} : { adapter_type: cleanName(adapterType, '/adapterType') })
       }
       const { companyId } = requireRow(actor, await findAgent(db, id), 'operator')
       if (env !== undefined) await environments.put({ companyId, agentId: id }, env, contextFor(companyId))

@@ -13,6 +13,7 @@ import { activityOf } from '../outbox/activity.js'
 import type { Mutate } from '../outbox/mutation.js'
 import { insertOutbox } from '../outbox/outbox-store.js'
 import type { ProjectService } from '../project/project-service.js'
+import { cleanName } from '../text.js'
 import { problemOfReply } from '../vault/hop-problem.js'
 import { forwardMsMax, type SecretsHop } from '../vault/secrets-hop.js'
 import { listCompanyTargets } from './company-target-store.js'
@@ -105,14 +106,20 @@ async function record(
   )
 }
 
+/** Throws the problem of the first name that no target may have, before anything is made. */
 function wantedOf({ agents, projects }: CompanyManifest): WantedTarget[] {
   return [
-    ...agents.map((agent) => ({ type: 'agent' as const, ...agent, name: agent.name.trim() })),
-    ...projects.map((project) => ({
+    ...agents.map((agent, at) => ({
+      type: 'agent' as const,
+      ...agent,
+      name: cleanName(agent.name, `/manifest/agents/${at}/name`),
+      adapterType: cleanName(agent.adapterType, `/manifest/agents/${at}/adapterType`)
+    })),
+    ...projects.map((project, at) => ({
       type: 'project' as const,
       adapterType: null,
       ...project,
-      name: project.name.trim()
+      name: cleanName(project.name, `/manifest/projects/${at}/name`)
     }))
   ]
 }
