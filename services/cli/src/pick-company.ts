@@ -1,10 +1,11 @@
 import type { GatewayClient } from '@paperclip/client'
-import { type CompanyView, getAgent, isUuid, listCompanies } from '@paperclip/contracts'
+import { type CompanyView, getAgent, getCompany, isUuid, listCompanies } from '@paperclip/contracts'
 import type { Command } from 'commander'
 import { type ApiFlags, withApiFlags } from './api-session.js'
-import { CliError, MisuseError } from './cli-error.js'
+import { CliError, exitCodes, MisuseError } from './cli-error.js'
 import { type CliIo, envText } from './cli-io.js'
-import { wholePages } from './list-rows.js'
+import { allRows, wholePages } from './list-rows.js'
+import { shown } from './pick-named.js'
 
 const companiesShownMax = 10
 
@@ -44,6 +45,21 @@ export async function pickCompany(client: GatewayClient, io: CliIo, flags: Compa
     })
   if (others.length === 0) return only.id
   throw tooMany(active)
+}
+
+/** Finds a company by id, or by a name that only one has; archived ones too. */
+export async function findNamedCompany(client: GatewayClient, company: string): Promise<CompanyView> {
+  if (isUuid(company)) return await client.call(getCompany, { params: { companyId: company } })
+  const rows = await allRows(client.pages(listCompanies, { query: wholePages }))
+  const [only, ...others] = rows.filter(({ name }) => name === company)
+  if (only === undefined)
+    throw new CliError(`there is no company ${shown(company)}`, { hint: 'see `paperclipai company list`' })
+  if (others.length === 0) return only
+  throw new CliError(`several companies are named ${shown(company)}`, {
+    exitCode: exitCodes.misuse,
+    lines: [only, ...others].map(({ id, status, createdAt }) => `${id}  ${status}, made ${createdAt}`),
+    hint: 'give the id instead of the name'
+  })
 }
 
 /** As {@link pickCompany}, but an agent's id alone says enough when there are several companies. */

@@ -86,6 +86,6 @@ export function pickOne(
 }
 
 /** A value that stands where a name belongs is not repeated. */
-function shown(given: string): string {
+export function shown(given: string): string {
   return looksLikeCredential(given) ? 'of this name (it looks like a value)' : JSON.stringify(given)
 }

@@ -37,6 +37,9 @@ const problemHints: Partial<Record<ClientErrorCode, string>> = {
   last_admin: 'make somebody else one first with `paperclipai user promote`',
   last_owner: 'make somebody else an owner of the company first',
   invalid_cursor: 'begin anew; an export does with --restart',
+  company_archived: 'bring it back with `paperclipai company unarchive`',
+  company_deletion_disabled:
+    'set it for the gateway: before `npm start`, or in .env beside docker-compose.yml. `paperclipai company archive` needs none of it',
   company_not_found: 'see `paperclipai company list`',
   secret_not_found: 'see `paperclipai secrets list`',
   vault_not_found: 'see `paperclipai vault list`',

@@ -18,10 +18,13 @@ import { addAuthLogout } from './commands/auth-logout.js'
 import { addAuthWhoami } from './commands/auth-whoami.js'
 import { addBackupCreate } from './commands/backup-create.js'
 import { addBackupRestore } from './commands/backup-restore.js'
+import { addCompanyArchive } from './commands/company-archive.js'
 import { addCompanyCreate } from './commands/company-create.js'
+import { addCompanyDelete } from './commands/company-delete.js'
 import { addCompanyExport } from './commands/company-export.js'
 import { addCompanyImport } from './commands/company-import.js'
 import { addCompanyList } from './commands/company-list.js'
+import { addCompanyUnarchive } from './commands/company-unarchive.js'
 import { addCompletion } from './commands/completion.js'
 import { addConfigure } from './commands/configure.js'
 import { addDoctor } from './commands/doctor.js'
@@ -84,7 +87,15 @@ const groups: readonly [name: string, summary: string, commands: readonly AddCom
   [
     'company',
     'companies of this instance',
-    [addCompanyList, addCompanyCreate, addCompanyExport, addCompanyImport]
+    [
+      addCompanyList,
+      addCompanyCreate,
+      addCompanyExport,
+      addCompanyImport,
+      addCompanyArchive,
+      addCompanyUnarchive,
+      addCompanyDelete
+    ]
   ],
   ['invite', 'bringing people into a company', [addInviteList, addInviteCreate, addInviteRevoke]],
   ['project', 'projects of a company', [addProjectList, addProjectCreate]],

@@ -1,4 +1,4 @@
-import { confirm, isCancel, password } from '@clack/prompts'
+import { confirm, isCancel, password, text } from '@clack/prompts'
 import { CliError } from './cli-error.js'
 import type { CliIo } from './cli-io.js'
 
@@ -7,6 +7,13 @@ export async function promptHidden(io: CliIo, message: string): Promise<string> 
   const answer = await password({ message, input: io.stdin, output: io.stderr })
   if (isCancel(answer)) throw new CliError('cancelled; nothing was changed')
   return answer ?? ''
+}
+
+/** Asks for a line, shown as it is typed. Only on a terminal. */
+export async function promptText(io: CliIo, message: string): Promise<string> {
+  const answer = await text({ message, input: io.stdin, output: io.stderr })
+  if (isCancel(answer)) throw new CliError('cancelled; nothing was changed')
+  return (answer ?? '').trim()
 }
 
 /** Asks a yes-or-no question and fails when the answer is no. Only on a terminal. */

@@ -42,6 +42,9 @@ const typed: Record<string, readonly string[]> = {
   'auth whoami': [],
   'company list': [],
   'company create': ['Acme'],
+  'company archive': ['Acme'],
+  'company unarchive': ['Acme'],
+  'company delete': ['Acme', '--confirm', 'Acme'],
   'company export': [],
   'company import': ['--file', manifest],
   'invite list': [],
@@ -139,6 +142,15 @@ t.test('help of every command has a worked example, on stdout, exit 0', async (t
     t.same({ code, stderr }, { code: 0, stderr: '' }, name)
     t.match(stdout, new RegExp(`\\n {2}\\$ .*paperclipai ${name}`), name)
   }
+})
+
+/** What these print is not theirs: a command's own output, a script for a shell, one line of what runs. */
+const printsNoData = ['run', 'agent run', 'completion']
+
+t.test('every command that prints data takes --json', (t) => {
+  const without = commands.filter(([, command]) => !command.options.some(({ long }) => long === '--json'))
+  t.same(without.map(([name]) => name).sort(), [...printsNoData].sort())
+  t.end()
 })
 
 t.test('the table below has every command that asks the gateway', (t) => {

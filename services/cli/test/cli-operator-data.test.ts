@@ -2,7 +2,7 @@ import type { InlineMigrationReport } from '@paperclip/contracts'
 import t from 'tap'
 import { type FakeHandler, fakeGateway } from './fixtures/fake-gateway.js'
 import { runCli } from './fixtures/run-cli.js'
-import { acme, sampleId } from './fixtures/sample-rows.js'
+import { acme, companyId, sampleId } from './fixtures/sample-rows.js'
 
 const lists: Record<string, FakeHandler> = { listCompanies: () => ({ body: [acme] }) }
 
@@ -52,6 +52,61 @@ t.test(
       targets: 2,
       values: 2,
       entries: [{ secretKey: 'made' }, {}]
+    })
+    t.same(gateway.violations, [])
+  }
+)
+
+t.test(
+  'a company made by mistake is put away, brought back, or deleted by whoever repeats its name',
+  async (t) => {
+    const twins = [2, 3].map((n) => ({ ...acme, id: sampleId(1, n), name: 'Twin' }))
+    let deletionIsOff = false
+    const gateway = await fakeGateway(t, {
+      listCompanies: () => ({ body: [...twins, { ...acme, status: 'archived' }] }),
+      getCompany: ({ params }) => ({ body: { ...acme, id: params.companyId } }),
+      updateCompany: ({ body }) => ({ body: { ...acme, ...(body as object) } }),
+      deleteCompany: () => (deletionIsOff ? { problem: 'company_deletion_disabled' } : { body: { ok: true } })
+    })
+    const company = (...args: string[]) => runCli(['company', ...args], gateway)
+    t.match(await company('archive', 'Acme'), { code: 0, stdout: '', stderr: /Acme \(.*\) is archived\n$/ })
+    t.match(gateway.last('updateCompany'), { params: { companyId }, body: { status: 'archived' } })
+    t.match(JSON.parse((await company('unarchive', companyId, '--json')).stdout), {
+      id: companyId,
+      status: 'active'
+    })
+    t.same(gateway.last('updateCompany')?.body, { status: 'active' })
+
+    const unsaid = await company('delete', 'Acme')
+    t.match(unsaid, { code: 2, stdout: '', stderr: /cannot be undone\n.*hint: .*--confirm/ })
+    for (const confirm of ['acme', 'Acme ', companyId])
+      t.match(await company('delete', 'Acme', '--confirm', confirm), {
+        code: 1,
+        stderr: /nothing was deleted/
+      })
+    const several = await company('delete', 'Twin', '--confirm', 'Twin')
+    t.match(several, {
+      code: 2,
+      stderr: new RegExp(`several[\\s\\S]*${twins[0]?.id}[\\s\\S]*${twins[1]?.id}`)
+    })
+    t.match(await company('delete', 'Nobody', '--confirm', 'Nobody'), {
+      code: 1,
+      stderr: /no company "Nobody"\n/
+    })
+    t.equal(gateway.last('deleteCompany'), undefined)
+
+    t.match(await company('delete', 'Acme', '--confirm', 'Acme'), {
+      code: 0,
+      stdout: '',
+      stderr: /is deleted; its record/
+    })
+    t.match(gateway.last('deleteCompany'), { params: { companyId }, query: { confirm: 'Acme' } })
+    const byId = await company('delete', companyId, '--confirm', 'Acme', '--json')
+    t.same(JSON.parse(byId.stdout), { id: companyId, ok: true })
+    deletionIsOff = true
+    t.match(await company('delete', 'Acme', '--confirm', 'Acme'), {
+      code: 1,
+      stderr: /company_deletion_disabled.*\n.*hint: .*npm start.*\.env.*company archive/
     })
     t.same(gateway.violations, [])
   }

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { repositoryRoot, startProcess } from '@paperclip/testing'
 import t, { type Test } from 'tap'
+import { fakeGateway } from './fixtures/fake-gateway.js'
 import { binPath, runBin, runCli } from './fixtures/run-cli.js'
+import { acme } from './fixtures/sample-rows.js'
 import { hasProgram, noTerminal, openTerminal } from './fixtures/terminal.js'
 
 t.setTimeout(100_000)
@@ -70,6 +72,25 @@ t.test('a secret is not shown while it is typed; Ctrl-C and no change nothing', 
   t.match(declined.shown(), /paperclipai: declined; nothing was changed/)
   t.same(await readdir(folder), before)
   t.equal(await readFile(dotEnv, 'utf8'), given)
+})
+
+t.test('a company is deleted when its name is typed, and not by another word', { skip }, async (t) => {
+  const gateway = await fakeGateway(t, {
+    listCompanies: () => ({ body: [acme] }),
+    deleteCompany: () => ({ body: { ok: true } })
+  })
+  const env = { HOME: '/nonexistent', PAPERCLIP_API_URL: gateway.origin }
+  const asked = new RegExp(`To delete ${acme.id} for good, type its name`)
+  for (const [typed, code] of [
+    ['yes', 1],
+    ['Acme', 0]
+  ] as const) {
+    const terminal = await openTerminal(t, `${process.execPath} ${binPath} company delete Acme`, env)
+    await terminal.type(`${typed}${enter}`, asked)
+    t.match(await terminal.process.ended, { code })
+    t.equal(gateway.last('deleteCompany') === undefined, code === 1)
+  }
+  t.same(gateway.violations, [])
 })
 
 /** Ends the process by SIGKILL right before its nth change to a file. */

@@ -18,6 +18,7 @@ import {
 import { eventually, testDatabase } from '@paperclip/testing'
 import pg from 'pg'
 import t from 'tap'
+import { runCli } from './fixtures/run-cli.js'
 import { openApi } from './support/e2e-api.js'
 import { shippedMigrations, startInstallation } from './support/e2e-installation.js'
 import { findLeaks } from './support/e2e-leaks.js'
@@ -52,7 +53,9 @@ t.test('a deleted company resolves nowhere, its key is destroyed, and its record
   const wrong = await api.send(deleteCompany, { params, query: { confirm: 'gone' } })
   t.equal(`${wrong.status} ${wrong.code}`, '409 confirmation_mismatch')
   t.equal(await resolveOne(world, run.token, 'KEY'), value, 'a refusal changes nothing')
-  t.same(await api.ok(deleteCompany, { params, query: { confirm: 'Gone' } }), { ok: true })
+  const origin = installation.gateways[0]?.origin ?? ''
+  const deleted = await runCli(['company', 'delete', 'Gone', '--confirm', 'Gone', '--json'], { origin })
+  t.same(JSON.parse(deleted.stdout), { id: companyId, ok: true })
 
   for (const route of [resolveRunEnvironment, getAgentSelf])
     t.same(await api.everywhere(route, {}, { token: run.token }), ['401 run_closed'])
