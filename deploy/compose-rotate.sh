@@ -2,7 +2,7 @@
 # Puts a new key in the place of one that docker-compose.yml hands to its containers, and keeps the former one beside it
 # for as long as it is needed. The whole of a rotation, with what comes between: deploy/rotation.md
 #
-#   sh deploy/compose-rotate.sh master_key prepare|finish|cancel [folder]     # default: `secrets` beside this script
+#   sh deploy/compose-rotate.sh master_key prepare|finish|cancel [folder]     # default: as compose-secrets.sh has it
 #   sh deploy/compose-rotate.sh agent_jwt_secret prepare|finish|finish-now [folder]
 #
 # Needs a POSIX shell, openssl, and for the master key a running database, which knows which key wraps what is stored.
@@ -34,7 +34,7 @@ case "$key $step" in
 esac
 command -v openssl >/dev/null 2>&1 || fail 'openssl is needed and was not found: install it.'
 
-folder=${3:-$here/secrets}
+folder=${3:-$(sh "$here/compose-secrets.sh" --folder)}
 cd -- "$folder" 2>/dev/null || fail "there is no folder $folder: run deploy/compose-secrets.sh first."
 folder=$(pwd)
 previous=${key}_previous

@@ -1,11 +1,14 @@
 #!/bin/sh
 # Makes the secrets that docker-compose.yml hands to its containers as files:
 #
-#   sh deploy/compose-secrets.sh [folder]        # default: `secrets` beside this script
+#   sh deploy/compose-secrets.sh [folder]        # default: the one that docker-compose.yml takes them from
+#   sh deploy/compose-secrets.sh --folder        # prints which one that is, and makes nothing
 #
-# Needs a POSIX shell and openssl. It creates what is missing and changes nothing that exists, so it may run any number
-# of times. Files are 0444 in a folder of 0700: containers run as users the host does not know, each is given single
-# files, and on the host the folder keeps everybody else out. No secret is ever an argument, a variable or an output.
+# That is PAPERCLIP_SECRETS_DIR, of the environment or of the `.env` beside docker-compose.yml, or else `secrets` beside
+# this script. Needs a POSIX shell and openssl. It creates what is missing and changes nothing that exists, so it
+# may run any number of times. Files are 0444 in a folder of 0700: containers run as users the host does not know, each
+# is given single files, and on the host the folder keeps everybody else out. No secret is ever an argument, a variable
+# or an output.
 set -eu
 umask 077
 
@@ -24,13 +27,33 @@ fail() {
   exit "${2:-1}"
 }
 
+# As compose reads it: the environment wins, the last line of `.env` counts, and a relative path begins at the clone.
+configured_folder() {
+  if [ -z "${PAPERCLIP_SECRETS_DIR+set}" ] && [ -f "$here/../.env" ]; then
+    PAPERCLIP_SECRETS_DIR=$(sed -n -e 's/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}PAPERCLIP_SECRETS_DIR[[:space:]]*=//' \
+      -e 't found' -e d -e ':found' -e 's/[[:space:]]#.*//' -e 's/^[[:space:]]*//' -e 's/[[:space:]]*$//' \
+      -e "s/^\\([\"']\\)\\(.*\\)\\1\$/\\2/" -e p "$here/../.env" | tail -n 1)
+  fi
+  case ${PAPERCLIP_SECRETS_DIR:-} in
+  '') printf '%s\n' "$here/secrets" ;;
+  /*) printf '%s\n' "$PAPERCLIP_SECRETS_DIR" ;;
+  '~/'*) printf '%s\n' "$HOME/${PAPERCLIP_SECRETS_DIR#??}" ;;
+  *) printf '%s\n' "${here%/*}/${PAPERCLIP_SECRETS_DIR#./}" ;;
+  esac
+}
+
+usage='usage: sh deploy/compose-secrets.sh [folder | --folder]'
+[ $# -le 1 ] || fail "$usage" 2
 case "${1:-}" in
--*) fail 'usage: sh deploy/compose-secrets.sh [folder]' 2 ;;
+--folder)
+  configured_folder
+  exit
+  ;;
+-*) fail "$usage" 2 ;;
 esac
-[ $# -le 1 ] || fail 'usage: sh deploy/compose-secrets.sh [folder]' 2
 command -v openssl >/dev/null 2>&1 || fail 'openssl is needed and was not found: install it.'
 
-folder=${1:-$here/secrets}
+folder=${1:-$(configured_folder)}
 mkdir -p -- "$folder"
 cd -- "$folder"
 folder=$(pwd)

@@ -13,7 +13,7 @@ import {
   writeFileSync
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { repositoryRoot, testDatabase } from '@paperclip/testing'
@@ -55,6 +55,9 @@ async function newDeploy(test: { teardown(clean: () => void): void }) {
       rmSync(file(name), { force: true })
       writeFileSync(file(name), text, { mode: 0o444 })
     },
+    /** Everything that compose-secrets.sh wrote. */
+    secrets: async (args: readonly string[], more?: Record<string, string>) =>
+      await sh([join(deploy, 'compose-secrets.sh'), ...args], more),
     /** Everything it wrote; `-x` shows every command with its arguments. */
     rotate: async (key: string, step: string, more?: Record<string, string>) =>
       await sh(['-x', script, key, step], more),
@@ -218,4 +221,31 @@ t.test('the former secret of run tokens stays for the day that such a token live
   t.equal(deploy.read(`${name}_previous`), '')
   t.match(await deploy.refusal(name, 'finish-now'), /no former agent_jwt_secret/)
   for (const secret of [old, made]) t.notOk(written.includes(secret))
+})
+
+t.test('both scripts work in the folder that compose takes the secrets from', async (t) => {
+  const deploy = await newDeploy(t)
+  const clone = deploy.file('../..')
+  const asked = (more?: Record<string, string>) => deploy.secrets(['--folder'], more)
+  t.equal(resolve((await asked()).trimEnd()), resolve(deploy.file('.')))
+  t.equal(await asked({ PAPERCLIP_SECRETS_DIR: '/etc/paperclip' }), '/etc/paperclip\n')
+  const lines: [line: string, folder: string][] = [
+    ['PAPERCLIP_SECRETS_DIR=./kept # here', `${clone}/kept`],
+    [`export PAPERCLIP_SECRETS_DIR="${clone}/two words"`, `${clone}/two words`],
+    ['PAPERCLIP_SECRETS_DIR=old\nPAPERCLIP_SECRETS_DIR = kept', `${clone}/kept`],
+    ['# PAPERCLIP_SECRETS_DIR=kept\nMY_PAPERCLIP_SECRETS_DIR=kept', deploy.file('.')]
+  ]
+  for (const [line, folder] of lines) {
+    writeFileSync(join(clone, '.env'), `PAPERCLIP_PORT=3100\n${line}\n`)
+    t.equal(resolve((await asked()).trimEnd()), resolve(folder), line)
+    t.equal(await asked({ PAPERCLIP_SECRETS_DIR: '/etc/paperclip' }), '/etc/paperclip\n', 'as compose has it')
+  }
+  writeFileSync(join(clone, '.env'), 'PAPERCLIP_SECRETS_DIR=./kept\n')
+  const kept = (name: string) => join(clone, 'kept', name)
+  const before = deploy.read('agent_jwt_secret')
+  t.match(await deploy.secrets([]), 'Made in')
+  const made = readFileSync(kept('agent_jwt_secret'), 'utf8')
+  await deploy.rotate('agent_jwt_secret', 'prepare')
+  t.equal(readFileSync(kept('agent_jwt_secret_previous'), 'utf8'), made)
+  t.same([deploy.read('agent_jwt_secret'), deploy.read('agent_jwt_secret_previous')], [before, ''])
 })

@@ -70,6 +70,13 @@ t.test('what is only shown holds no commands, because nothing would run them', (
   t.end()
 })
 
+t.test('no command takes the folder of secrets for granted, which a setting moves', (t) => {
+  for (const { path, blocks } of withCommands)
+    for (const { line, kind, text } of blocks)
+      if (kind === 'run') t.notMatch(text, /deploy\/secrets(?!\.md)|PAPERCLIP_SECRETS_DIR/, `${path}:${line}`)
+  t.end()
+})
+
 t.test('the index names every guide', (t) => {
   const text = read(index)
   for (const path of paths.filter((each) => each !== index && each !== 'README.md'))
