@@ -4,6 +4,7 @@ import {
   createCompany,
   createInvite,
   createSecret,
+  type OpenedRun,
   openRun
 } from '@paperclip/contracts'
 import type { StartedProcess } from '@paperclip/testing'
@@ -36,6 +37,10 @@ export interface BreachWorld {
   readonly secrets: readonly { company: string; key: string; value: string }[]
   /** The token of an invite that nobody has accepted. */
   readonly invite: string
+  /** An open run of the first agent, opened with its first key, which a thief may have. */
+  readonly run: OpenedRun
+  /** Begins another session, and gives its cookie. */
+  signIn(person: BreachPerson): Promise<string>
   signInAgain(person: BreachPerson): Promise<void>
 }
 
@@ -93,7 +98,11 @@ export async function makeBreachWorld(port: string, launched: StartedProcess): P
   }
   const [first] = agents
   if (first === undefined) throw new Error('there are no agents')
-  await api.ok(openRun, { params: { companyId: first.companyId, agentId: first.id }, body: {} }, by)
+  const byItsKey = { token: first.keys[0] ?? '' }
+  const place = { companyId: first.companyId, agentId: first.id }
+  const run = await api.ok(openRun, { params: place, body: {} }, byItsKey)
+  const signIn = async ({ email }: BreachPerson) =>
+    (await must(call('POST', '/auth/sign-in/email', { body: { email, password } }))).cookie
   const [ada, bob] = people
   if (ada === undefined || bob === undefined) throw new Error('there is nobody')
   return {
@@ -105,9 +114,10 @@ export async function makeBreachWorld(port: string, launched: StartedProcess): P
     agents,
     secrets,
     invite,
+    run,
+    signIn,
     async signInAgain(person) {
-      const { email } = person
-      person.cookie = (await must(call('POST', '/auth/sign-in/email', { body: { email, password } }))).cookie
+      person.cookie = await signIn(person)
       await giveKey(person)
     }
   }
