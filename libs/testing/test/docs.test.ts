@@ -25,6 +25,19 @@ t.test('every path and file that a document names exists', async (t) => {
   }
 })
 
+t.test('every heading that a document, a program or a script leads to is there', async (t) => {
+  const texts = [...documents, ...(await readSources('', ['.ts', '.mjs', '.sh', '.yml']))]
+  const headings = new Map(documents.map(({ path, text }) => [path, anchorsOf(text)]))
+  let led = 0
+  for (const document of texts) {
+    const named = anchorsNamedIn(document)
+    led += named.length
+    const missing = named.filter(({ path, anchor }) => !headings.get(path)?.has(anchor))
+    t.same(missing, [], document.path)
+  }
+  t.ok(led > 0)
+})
+
 t.test('every npm script that a document names exists', async (t) => {
   for (const { path, text } of documents) {
     const named = [...text.matchAll(/\bnpm run (?:--silent )?([a-z][a-z0-9:-]*)/g)].map(
@@ -63,6 +76,36 @@ function linksOf({ path, text }: SourceFile): string[] {
     .map((match) => match[1] ?? '')
     .filter((target) => !/^[a-z]+:/.test(target))
     .map((target) => normalize(join(dirname(path), target)))
+}
+
+/** Where links and texts lead within documents; programs name documents from the root. */
+function anchorsNamedIn({ path, text }: SourceFile): { path: string; anchor: string }[] {
+  const links = path.endsWith('.md') ? [...text.matchAll(/\]\(([\w./-]*)#([^)\s]+)\)/g)] : []
+  const named = [...text.matchAll(/(?<![\w./-])((?:deploy|libs|services)\/[\w./-]*\.md)#([\w-]+)/g)]
+  return [
+    ...links.map(([, target = '', anchor = '']) => ({
+      path: target === '' ? path : normalize(join(dirname(path), target)),
+      anchor
+    })),
+    ...named.map(([, target = '', anchor = '']) => ({ path: target, anchor }))
+  ].filter(({ path: target }) => target.endsWith('.md'))
+}
+
+/** Anchors as GitHub makes them of headings: lower case, without punctuation, a number after a second one. */
+function anchorsOf(text: string): Set<string> {
+  const anchors = new Set<string>()
+  for (const [, heading = ''] of text
+    .replace(/^\s*```[\s\S]*?^\s*```/gm, '')
+    .matchAll(/^#{1,6} +(.+?) *$/gm)) {
+    const slug = heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}_ -]/gu, '')
+      .replaceAll(' ', '-')
+    let anchor = slug
+    for (let n = 1; anchors.has(anchor); n++) anchor = `${slug}-${n}`
+    anchors.add(anchor)
+  }
+  return anchors
 }
 
 /** What stands in code marks and is written like a path of this repository, or like one of its files. */
