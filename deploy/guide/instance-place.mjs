@@ -72,7 +72,7 @@ export async function openInstancePlace({ repository, root, begins, built }) {
     person,
     blockMsMax: isFresh ? freshMsMax : builtMsMax,
     adapt: (text) => (isFresh ? text : shortened(text)),
-    begin: (run) => begin({ run, begins, person, env, origin: `http://localhost:${PORT}` }),
+    begin: (run) => begin({ run, begins, person, env, origin: `http://localhost:${PORT}`, root, repository }),
     notice,
     remove: () => {
       notice()
@@ -86,8 +86,8 @@ function shortened(text) {
   return text.replace(/\bnpm ci\b/g, 'true').replaceAll('npx --no-install paperclipai', 'paperclipai')
 }
 
-async function begin({ run, begins, person, env, origin }) {
-  if (begins === 'aws') Object.assign(env, await startAwsStandIn(run))
+async function begin({ run, begins, person, env, origin, root, repository }) {
+  if (begins === 'aws') Object.assign(env, await startAwsStandIn(run, { root, repository, path: env.PATH }))
   const start = { terminal: instanceTerminal, text: 'npm start\n', stays: /paperclip is ready/ }
   const cli = 'npx --no-install paperclipai'
   if (begins === 'instance') {
