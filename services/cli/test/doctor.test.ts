@@ -23,6 +23,8 @@ interface Breakage {
   readonly breaks?: (paths: InstancePaths) => Promise<unknown>
   /** Every check that fails, with what it names and the next step. */
   readonly fails: Record<string, { message: RegExp; repair: RegExp }>
+  /** Checks that only warn, or pass, and what they have to say all the same. */
+  readonly says?: Record<string, { status: 'pass' | 'warn'; message: RegExp; repair?: RegExp }>
   /** Files whose content a repair may change. None: a repair leaves everything as it is. */
   readonly mends?: readonly string[]
   /** Files and folders whose mode a repair may change; by default none, not even of others. */
@@ -191,6 +193,19 @@ const breakages: readonly Breakage[] = [
     fails: { database: { message: /cannot be reached/, repair: /correct DATABASE_URL/ } }
   },
   {
+    what: 'no database that says which master key is needed',
+    env: { DATABASE_MIGRATION_URL: `postgres://u:canary-3@${dead}/x` },
+    breaks: ({ masterKey }) => writeFile(masterKey, randomBytes(32).toString('base64')),
+    fails: {},
+    says: {
+      deployment_secrets: {
+        status: 'warn',
+        message: /^not judged whether the master key .*cannot be reached \(ECONNREFUSED\)/,
+        repair: /bring the database of the secrets service up/
+      }
+    }
+  },
+  {
     what: 'a signing key that the secrets service does not know',
     breaks: async ({ gatewayKey }) => {
       const { id } = JSON.parse(await readFile(gatewayKey, 'utf8'))
@@ -249,44 +264,52 @@ t.test('a sound installation passes, exit 0, and what is a gap of policy only is
   t.ok(checks.every(({ status, repair }) => (status === 'pass') === (repair === null)))
 })
 
-for (const { what, env = {}, breaks, fails, mends = [], closes = [], repair } of breakages)
-  t.test(`${what}: doctor names it and its repair, exit 1, and a repair does what it may`, async (t) => {
-    const home = await mkdtemp(join(tmpdir(), 'paperclip-doctor-'))
-    t.teardown(() => rm(home, { recursive: true, force: true }))
-    await cp(installation.paths.home, home, { recursive: true })
-    const paths = instancePaths({ home, instanceId: 'default' })
-    await breaks?.(paths)
-    const found = await doctor(home, { env })
-    t.equal(found.code, 1)
-    const failing = found.checks.filter(({ status }) => status === 'fail')
-    t.same(
-      failing.map(({ id }) => id),
-      Object.keys(fails)
-    )
-    for (const check of failing) t.match(check, fails[check.id] ?? {})
-
-    const before = await contents(paths.instanceDir)
-    // All checks once more take a second: they are run where a repair is to change what they say.
-    const repaired = repair === undefined ? null : await doctor(home, { env, args: ['--repair', '--yes'] })
-    if (repaired === null) await repairInstance(ioOf(home, env))
-    const after = await contents(paths.instanceDir)
-    const differing = (part: 'content' | 'mode') =>
-      [...after.keys()].filter(
-        (name) => before.has(name) && after.get(name)?.[part] !== before.get(name)?.[part]
+for (const { what, env = {}, breaks, fails, says = {}, mends = [], closes = [], repair } of breakages)
+  t.test(
+    `${what}: doctor names it and its repair, exit 1 when it is sure, and a repair does what it may`,
+    async (t) => {
+      const home = await mkdtemp(join(tmpdir(), 'paperclip-doctor-'))
+      t.teardown(() => rm(home, { recursive: true, force: true }))
+      await cp(installation.paths.home, home, { recursive: true })
+      const paths = instancePaths({ home, instanceId: 'default' })
+      await breaks?.(paths)
+      const found = await doctor(home, { env })
+      t.equal(found.code, Object.keys(fails).length === 0 ? 0 : 1)
+      const failing = found.checks.filter(({ status }) => status === 'fail')
+      t.same(
+        failing.map(({ id }) => id),
+        Object.keys(fails)
       )
-    t.same([...differing('content'), ...[...after.keys()].filter((name) => !before.has(name))], mends)
-    t.same(differing('mode'), closes)
-    t.ok([...before.keys()].every((name) => after.has(name)))
-    if (repair === 'refuses')
-      t.match(repaired, {
-        code: 1,
-        checks: [{ id: 'repair', status: 'fail', message: /^nothing was repaired/ }]
-      })
-    if (repair !== 'mends') return
-    t.equal(repaired?.code, 0)
-    for (const name of after.keys())
-      t.equal((await stat(join(paths.instanceDir, name))).mode & 0o077, 0, name)
-  })
+      for (const check of failing) t.match(check, fails[check.id] ?? {})
+      for (const [id, said] of Object.entries(says))
+        t.match(
+          found.checks.find((check) => check.id === id),
+          said
+        )
+
+      const before = await contents(paths.instanceDir)
+      // All checks once more take a second: they are run where a repair is to change what they say.
+      const repaired = repair === undefined ? null : await doctor(home, { env, args: ['--repair', '--yes'] })
+      if (repaired === null) await repairInstance(ioOf(home, env))
+      const after = await contents(paths.instanceDir)
+      const differing = (part: 'content' | 'mode') =>
+        [...after.keys()].filter(
+          (name) => before.has(name) && after.get(name)?.[part] !== before.get(name)?.[part]
+        )
+      t.same([...differing('content'), ...[...after.keys()].filter((name) => !before.has(name))], mends)
+      t.same(differing('mode'), closes)
+      t.ok([...before.keys()].every((name) => after.has(name)))
+      if (repair === 'refuses')
+        t.match(repaired, {
+          code: 1,
+          checks: [{ id: 'repair', status: 'fail', message: /^nothing was repaired/ }]
+        })
+      if (repair !== 'mends') return
+      t.equal(repaired?.code, 0)
+      for (const name of after.keys())
+        t.equal((await stat(join(paths.instanceDir, name))).mode & 0o077, 0, name)
+    }
+  )
 
 t.test(
   'while the master key is rotated, the new key waits and the old one opens: nothing is wrong',

@@ -21,7 +21,7 @@ export async function checkDeploymentSecrets(context: DoctorContext): Promise<Ch
   const previousKey = await previousMasterKey(context)
   const unknown = context.isByEnvironment ? keyNames.filter((name) => !isGiven(context, name)) : []
   const isKnown = (name: string) => !unknown.includes(name)
-  const faults = [
+  const faults: KeyFault[] = [
     ...(await unreadableFaults(context)),
     ...(isKnown(masterKeyName) ? await masterKeyFaults(context, { masterKey, previousKey }) : []),
     ...(isKnown(auditKeyName) ? auditKeyFaults(context, auditKey) : []),
@@ -29,11 +29,15 @@ export async function checkDeploymentSecrets(context: DoctorContext): Promise<Ch
     ...(await repeatedSecrets(context, { masterKey, previousKey, auditKey })),
     ...(await modeFaults(context))
   ]
+  const isCertain = faults.some(({ isUnjudged }) => isUnjudged !== true)
+  if (unknown.length > 0 && !isCertain)
+    faults.push({
+      message: `not looked at: ${unknown.join(', ')}`,
+      repair: 'give doctor the environment of both services'
+    })
+  if (faults.length === 0) return pass('all there, strong, distinct, and for their owner alone')
   const repairs = new Set(faults.map(({ repair }) => repair))
-  if (faults.length > 0) return fail(faults.map(({ message }) => message).join('; '), [...repairs].join('; '))
-  return unknown.length === 0
-    ? pass('all there, strong, distinct, and for their owner alone')
-    : warn(`not looked at: ${unknown.join(', ')}`, 'give doctor the environment of both services')
+  return (isCertain ? fail : warn)(faults.map(({ message }) => message).join('; '), [...repairs].join('; '))
 }
 
 const keyNames = [masterKeyName, auditKeyName, 'PAPERCLIP_GATEWAY_KEY', 'PAPERCLIP_INTERNAL_KEYS']

@@ -2,12 +2,14 @@ import { askMasterKeyNeed, askSecretsDatabase } from '../launcher/prepare-instan
 import { describeFailure } from './doctor-check.js'
 import type { DoctorContext } from './doctor-context.js'
 import { decodeKey } from './key-text.js'
-import { listWrappingKeys, masterKeyId } from './wrapping-keys.js'
+import { listWrappingKeys, masterKeyId, type WrappingKey } from './wrapping-keys.js'
 
 /** One thing that is wrong, and the next step. */
 export interface KeyFault {
   readonly message: string
   readonly repair: string
+  /** It may be in order: what would tell could not be asked. */
+  readonly isUnjudged?: true
 }
 
 /** Says what it means that there is no master key. The embedded server is started for the question if need be. */
@@ -33,8 +35,8 @@ export async function faultOfMissingMasterKey({ settings }: DoctorContext): Prom
 }
 
 /**
- * Says that what is stored needs a master key other than those that are configured; undefined when it does not, or
- * when the database does not answer, which is told elsewhere.
+ * Says that what is stored needs a master key other than those that are configured, or that the database does not
+ * tell which it needs, and why; undefined when the key fits.
  *
  * Looked at although a service may be running: the file may have been replaced since it was read, and the next start
  * would fail.
@@ -43,9 +45,23 @@ export async function faultOfWrongMasterKey(
   context: DoctorContext,
   { masterKey, previousKey }: { masterKey: string; previousKey: string | undefined }
 ): Promise<KeyFault | undefined> {
-  const wrapping = await askSecretsDatabase(context.settings, listWrappingKeys, []).catch(() => [])
   const texts = [masterKey, previousKey]
   const keys = texts.flatMap((text) => (text === undefined ? [] : (decodeKey(text.trim()) ?? [])))
+  try {
+    return await firstUnfit(await askSecretsDatabase(context.settings, listWrappingKeys, []), keys)
+  } catch (error) {
+    return {
+      message: `not judged whether the master key is the one that stored secrets need: ${describeFailure(error)}`,
+      repair: 'bring the database of the secrets service up, and ask again',
+      isUnjudged: true
+    }
+  }
+}
+
+async function firstUnfit(
+  wrapping: readonly WrappingKey[],
+  keys: readonly Buffer[]
+): Promise<KeyFault | undefined> {
   for (const needed of wrapping) {
     const ids = await Promise.all(keys.map(async (key) => await masterKeyId(key, needed)))
     if (ids.includes(needed.id)) continue
