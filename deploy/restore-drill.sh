@@ -1,7 +1,7 @@
 #!/bin/sh
 # Proves a backup before it is needed: makes an installation of it in a place of its own, starts it, has doctor look at
 # it, opens every stored value, lets a run of an agent resolve, and takes all of it away again. What runs here meanwhile
-# is not touched, and no value is shown.
+# is not touched, and no value is shown. A backup in which there is nothing to open proves nothing, and fails.
 #
 #   sh deploy/restore-drill.sh BACKUP [AGENT [COMPANY-ID]]
 #
@@ -23,7 +23,8 @@ company=${3:-}
 cd "$(dirname "$0")/.."
 
 ready_seconds_max=120
-project=paperclip-drill
+# Of this drill alone: neither the project that runs here nor another drill has its name.
+project="paperclip-drill-$(openssl rand -hex 6)"
 scratch=$(mktemp -d)
 launcher=''
 data_dir=''
@@ -49,7 +50,10 @@ finish() {
     kill -INT "$launcher" 2>/dev/null || true
     wait "$launcher" 2>/dev/null || true
   fi
-  if [ -n "$is_compose" ]; then quietly compose down -v || true; fi
+  if [ -n "$is_compose" ] && ! quietly compose down -v --remove-orphans; then
+    say "the drill's containers could not be removed, and its database is a copy of the backup: remove the project $project"
+    [ "$status" -ne 0 ] || status=1
+  fi
   # Root's copy lies where the server's user can reach it, in a folder that is named after the scratch folder.
   case $data_dir in
   "$scratch"/*) ;;
@@ -59,6 +63,7 @@ finish() {
   exit "$status"
 }
 trap finish EXIT
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -80,7 +85,7 @@ values_of() {
 # Nothing of the real installation may reach the drill: not its database, not its settings, and no credentials of AWS,
 # or deletions that were pending at the time of the backup would be carried out there.
 leave_installation() {
-  for name in $(env | sed -nE 's/^((PAPERCLIP|AWS|DATABASE|REDIS|COMPOSE)_[A-Z_]*)=.*/\1/p'); do
+  for name in $(env | sed -nE 's/^((PAPERCLIP|AWS|DATABASE|REDIS|COMPOSE)_[A-Z0-9_]*)=.*/\1/p'); do
     case $name in
     PAPERCLIP_SECRETS_MASTER_KEY* | PAPERCLIP_IMAGE_TAG | PAPERCLIP_POSTGRES_USER) ;;
     *) unset "$name" ;;
@@ -90,10 +95,34 @@ leave_installation() {
   export HOME="$scratch" AWS_EC2_METADATA_DISABLED=true
 }
 
+# Reads what the check of the stored values said. Where nothing was opened, neither keys nor database are proved: the backup
+# may be one of an empty installation, or of the wrong one.
+judge_values() {
+  if ! counted=$(grep '^stored values that open' "$scratch/checked"); then
+    cat "$scratch/checked" >>"$scratch/log"
+    return 1
+  fi
+  echo "$counted"
+  case $counted in
+  *'that do not open'*) return 1 ;;
+  *': 0 of secrets, 0 of environments;'*'at a provider,'*)
+    say 'WARNING: all values lie at a provider, which was not asked: no key was proved by opening one'
+    ;;
+  *': 0 of secrets, 0 of environments'*)
+    say 'this proves nothing: no stored value was there to be opened. Is it a backup of the right installation?'
+    return 1
+    ;;
+  esac
+}
+
 compare_runs() {
   [ -n "$agent" ] || return 0
   drilled=$(values_of)
   say "a run of $agent resolves ${drilled% *} values"
+  if [ "${drilled% *}" = 0 ]; then
+    say 'this compares nothing: name an agent whose runs get values'
+    return 1
+  fi
   if [ "$drilled" = "$now" ]; then
     say 'the same as a run of the instance that is running'
   else
@@ -127,7 +156,8 @@ drill_instance() {
   say 'doctor'
   paperclipai doctor
   say 'opening every stored value'
-  paperclipai master-key check
+  paperclipai master-key check >"$scratch/checked" || { cat "$scratch/checked" && return 1; }
+  judge_values
   compare_runs
 }
 
@@ -142,8 +172,9 @@ drill_compose() {
   export COMPOSE_PROFILES='' PAPERCLIP_SECRETS_DIR="$scratch/keys" PAPERCLIP_PORT="127.0.0.1:$port"
   export PAPERCLIP_DEPLOYMENT_EXPOSURE=private PAPERCLIP_PUBLIC_URL='' PAPERCLIP_ALLOWED_HOSTNAMES=''
   export PAPERCLIP_ALLOWED_ORIGINS='' PAPERCLIP_ENABLE_COMPANY_DELETION=false TRUST_PROXY=''
+  export PAPERCLIP_AUTH_PUBLIC_BASE_URL='' REDIS_URL=''
   quietly sh deploy/compose-secrets.sh "$scratch/keys"
-  say 'restoring'
+  say "restoring, as the project $project"
   quietly compose up -d postgres
   # The command says itself that it has ended well: not every implementation of compose passes its status on.
   compose run --rm -T --no-deps postgres sh -c '
@@ -169,8 +200,7 @@ drill_compose() {
   say "health: $health"
   say 'opening every stored value'
   compose run --rm -T --no-deps secrets services/secrets/dist/bin/check-values.js >"$scratch/checked" 2>>"$scratch/log" || true
-  grep '^stored values that open' "$scratch/checked" || { cat "$scratch/checked" >>"$scratch/log" && return 1; }
-  if grep -q '^stored values .*that do not open' "$scratch/checked"; then return 1; fi
+  judge_values
   export PAPERCLIP_API_URL="http://127.0.0.1:$port"
   compare_runs
 }

@@ -3,16 +3,19 @@ import type { KeyObject } from 'node:crypto'
 import {
   chmodSync,
   copyFileSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
-  truncateSync
+  truncateSync,
+  writeFileSync
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { repositoryRoot } from '@paperclip/testing'
 import t from 'tap'
@@ -176,4 +179,74 @@ t.test('both services accept the files as they are', async (t) => {
     notAfterMs: null
   })
   t.ok((own.hmacKey as KeyObject).equals((listed as Loaded).hmacKey as KeyObject), 'both hold one key')
+})
+
+/** Drills a backup of compose, of which the check of its values says `counted`, beside a project that is live. */
+async function drill(test: { teardown(clean: () => void): void }, counted: string) {
+  const deploy = newDeploy(test)
+  await deploy.make()
+  const backup = mkdtempSync(join(tmpdir(), 'paperclip-compose-'))
+  test.teardown(() => rmSync(backup, { recursive: true, force: true }))
+  cpSync(deploy.secrets, join(backup, 'keys'), { recursive: true })
+  writeFileSync(join(backup, 'database.dump'), 'dump')
+  mkdirSync(join(backup, 'tmp'))
+  const standIn = fileURLToPath(new URL('./fixtures/compose-drill.js', import.meta.url))
+  const compose = join(backup, 'compose')
+  const quoted = [process.execPath, standIn, backup, counted].map((word) => `'${word}'`).join(' ')
+  writeFileSync(compose, `#!/bin/sh\nexec ${quoted} "$@"\n`, { mode: 0o755 })
+  const live = { COMPOSE_PROJECT_NAME: 'live', PAPERCLIP_PORT: '3100', REDIS_URL: 'redis://live' }
+  const env = { ...process.env, ...live, COMPOSE: compose, TMPDIR: join(backup, 'tmp') }
+  const said = await run('sh', [`${repositoryRoot}deploy/restore-drill.sh`, backup], { env }).then(
+    ({ stdout, stderr }) => `0 ${stdout}${stderr}`,
+    ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) =>
+      `${code} ${stdout}${stderr}`
+  )
+  const notes = readFileSync(join(backup, 'notes'), 'utf8').trim().split('\n')
+  return {
+    said,
+    notes,
+    restored: readFileSync(join(backup, 'restored'), 'utf8'),
+    left: readdirSync(join(backup, 'tmp'))
+  }
+}
+
+t.test(
+  'a drill has a project of its own each time, which is removed, and touches none that is live',
+  async (t) => {
+    const both = await Promise.all([
+      drill(t, '1 of secrets, 2 of environments'),
+      drill(t, '1 of secrets, 0 of environments')
+    ])
+    const projects = both.map(({ said, notes, restored, left }) => {
+      t.match(said, /^0 [\s\S]*== the backup restores\n$/)
+      t.equal(restored, 'dump')
+      t.same(left, [])
+      const named = new Set(notes.map((note) => / -p ([a-z0-9-]+) /.exec(note)?.[1]))
+      t.equal(named.size, 1, 'every command means the same project')
+      t.ok(notes.every((note) => !note.includes('live')))
+      t.match(notes.at(-1), /down -v/)
+      return [...named][0]
+    })
+    t.not(projects[0], projects[1])
+    for (const project of projects) t.match(project, /^paperclip-drill-[0-9a-f]{12}$/)
+  }
+)
+
+t.test('a drill in which no value was opened proves nothing, and says so', async (t) => {
+  const nothing = '0 of secrets, 0 of environments'
+  const [empty, deleted, elsewhere, broken] = await Promise.all(
+    [
+      nothing,
+      `${nothing}; of deleted companies, which nothing opens: 3`,
+      `${nothing}; at a provider, which was not asked: 3`,
+      '5 of secrets, 0 of environments; that do not open: 1'
+    ].map((counted) => drill(t, counted))
+  )
+  for (const drilled of [empty, deleted]) {
+    t.match(drilled?.said, /^1 [\s\S]*this proves nothing/)
+    t.notMatch(drilled?.said, /the backup restores/)
+  }
+  t.match(elsewhere?.said, /^0 [\s\S]*WARNING: all values lie at a provider[\s\S]*the backup restores/)
+  t.match(broken?.said, /^1 [\s\S]*that do not open: 1/)
+  for (const drilled of [empty, deleted, elsewhere, broken]) t.match(drilled?.notes.at(-1), /down -v/)
 })
