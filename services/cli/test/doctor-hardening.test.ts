@@ -16,7 +16,7 @@ import { liesOn, parseMounts } from '../src/doctor/read-only-mounts.js'
 import { runBin, runCli } from './fixtures/run-cli.js'
 import { type ChecklistItem, readChecklist } from './support/checklist.js'
 import { shippedMigrations, startInstallation } from './support/e2e-installation.js'
-import { hardeningBreakages } from './support/hardening-breakages.js'
+import { elsewhere, hardeningBreakages } from './support/hardening-breakages.js'
 import { startLaxPostgres } from './support/lax-postgres.js'
 
 // Two services and a second database server are started, on a machine that is busy with other suites.
@@ -222,6 +222,30 @@ t.test(
     })
   }
 )
+
+t.test('the private hop of compose under TLS leaves its network as private as it was', async (t) => {
+  const read = (path: string) => readFile(join(repositoryRoot, path), 'utf8')
+  const hop = await read('deploy/compose-hop-tls.yml')
+  const own = /^ {2}doctor:\n((?: {4,}.*\n)+)/m.exec(hop)?.[1] ?? ''
+  const anchored = own.replaceAll(
+    /<<: \*(\S+)/g,
+    (_, name: string) => new RegExp(`^x-${name}: &${name}\\n((?: .*\\n)+)`, 'm').exec(hop)?.[1] ?? ''
+  )
+  t.match(anchored, /PAPERCLIP_INTERNAL_TLS_CERT_FILE/)
+  const said = [await read('docker-compose.yml'), anchored].flatMap(
+    (text) => /PAPERCLIP_INTERNAL_PLAINTEXT: '?([\w-]*)/.exec(text)?.[1] ?? []
+  )
+  const env = {
+    ...(await byEnvironment(t)),
+    DATABASE_URL_FILE: '',
+    DATABASE_URL: elsewhere(databaseUrls.gateway)
+  }
+  const { checks } = await doctor({ ...env, PAPERCLIP_INTERNAL_PLAINTEXT: said.at(-1) ?? '' })
+  t.match(
+    checks.find(({ id }) => id === 'database_tls'),
+    { status: 'warn', message: /on a private network/ }
+  )
+})
 
 t.test(
   'a repair makes no instance where the environment describes one, and a database alone describes none',

@@ -175,7 +175,8 @@ function changed(url: string, change: (url: URL) => void): string {
 /** Loopback, by a name that is not known as such. */
 const beyond = '127.1'
 
-function elsewhere(url: string): string {
+/** The same database, as if it were on another machine. */
+export function elsewhere(url: string): string {
   return changed(url, (each) => {
     each.hostname = beyond
   })
