@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { keepCopy } from './file-copy.js'
 import { InstanceError, systemCode } from './instance-error.js'
-import { makePrivateDir, privateFileMode, replacePrivateFile } from './private-file.js'
+import { makePrivateDir, privateFileMode, refuseLinkToNothing, replacePrivateFile } from './private-file.js'
 
 /** Variables of an `.env` file. */
 export type EnvEntries = Readonly<Record<string, string>>
@@ -24,7 +24,7 @@ export async function readEnvFile(path: string): Promise<EnvEntries> {
 }
 
 /**
- * Adds the variables that the file does not have yet; never changes one that it has.
+ * Adds the variables that the file does not have yet, or has without a value; never changes one that it has.
  *
  * Returns the names added. Several processes may do this at once: all end up with the same values.
  */
@@ -32,7 +32,7 @@ export async function completeEnvFile(path: string, entries: EnvEntries): Promis
   return await withLock(`${path}.lock`, async () => {
     const text = await readText(path)
     const present = parseEnv(text)
-    const missing = Object.entries(entries).filter(([name]) => !(name in present))
+    const missing = Object.entries(entries).filter(([name]) => (present[name] ?? '') === '')
     if (missing.length === 0) return []
     const lines = missing.map(([name, value]) => `${name}=${checkValue(name, value)}\n`).join('')
     const before = text === '' ? heading : text.endsWith('\n') ? text : `${text}\n`
@@ -101,7 +101,10 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return ''
+    if (systemCode(error) === 'ENOENT') {
+      await refuseLinkToNothing(path)
+      return ''
+    }
     throw new InstanceError(`${path} cannot be read: start as the user who owns it.`, { cause: error })
   }
 }

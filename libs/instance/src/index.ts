@@ -22,7 +22,7 @@ export {
 } from './key-files.js'
 export { generatedVariables, type Onboarded, onboardInstance } from './onboard.js'
 export { type InstancePaths, instancePaths } from './paths.js'
-export { createPrivateFile, replacePrivateFile, tighten } from './private-file.js'
+export { createPrivateFile, isLinkToNothing, replacePrivateFile, tighten } from './private-file.js'
 export {
   type Runtime,
   type RuntimeDatabase,

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { InstanceError, systemCode } from './instance-error.js'
+import { refuseLinkToNothing } from './private-file.js'
 
 /** The second: something above the file is not a folder. */
 const absentCodes = new Set(['ENOENT', 'ENOTDIR'])
@@ -15,7 +16,10 @@ export async function readJsonObject(path: string): Promise<Record<string, unkno
     if (absentCodes.has(systemCode(error) ?? '')) return undefined
     throw new InstanceError(`${path} cannot be read: start as the user who owns it.`, { cause: error })
   })
-  if (text === undefined) return undefined
+  if (text === undefined) {
+    await refuseLinkToNothing(path)
+    return undefined
+  }
   const value = parse(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InstanceError(`${path} is not a JSON object: restore it from a backup, or move it away.`)

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, chown, link, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises'
+import { chmod, chown, link, lstat, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { systemCode } from './instance-error.js'
+import { InstanceError, systemCode } from './instance-error.js'
 
 /** Mode of every file of an instance: its owner alone. */
 export const privateFileMode = 0o600
@@ -37,16 +37,37 @@ export async function createPrivateFile(path: string, content: string): Promise<
   return true
 }
 
-/** Writes a file so that readers see the old content or the new, never a mixture, and durably. */
+/**
+ * Writes a file so that readers see the old content or the new, never a mixture, and durably. Through a symbolic link
+ * the file it points to is replaced, and the link stays.
+ */
 export async function replacePrivateFile(path: string, content: string): Promise<void> {
-  const temporary = await writeTemporary(path, content)
+  const target = await realpath(path).catch(() => path)
+  const temporary = await writeTemporary(target, content)
   try {
-    await rename(temporary, path)
+    await rename(temporary, target)
   } catch (error) {
     await rm(temporary, { force: true })
     throw error
   }
-  await syncDir(dirname(path))
+  await syncDir(dirname(target))
+}
+
+/** Throws {@link InstanceError} where a link leads to nothing: nothing may be made in the place of what it led to. */
+export async function refuseLinkToNothing(path: string): Promise<void> {
+  if (await isLinkToNothing(path))
+    throw new InstanceError(
+      `${path} is a link to a file that is not there: put that back, or remove the link.`
+    )
+}
+
+/** Says whether a path is a symbolic link to what is not there: a file that is elsewhere, not one that was never made. */
+export async function isLinkToNothing(path: string): Promise<boolean> {
+  const isLink = await lstat(path).then(
+    (found) => found.isSymbolicLink(),
+    () => false
+  )
+  return isLink && (await stat(path).catch(() => undefined)) === undefined
 }
 
 /**

@@ -53,6 +53,11 @@ export async function removeRuntime(paths: InstancePaths): Promise<void> {
 
 function isRuntime(found: object): found is Runtime {
   if (!('version' in found) || found.version !== 1) return false
-  const parts = ['gateway', 'secrets', 'database'].map((name) => Reflect.get(found, name) as unknown)
-  return 'launcherPid' in found && parts.every((part) => typeof part === 'object' && part !== null)
+  const { launcherPid, gateway, secrets, database } = found as Record<string, unknown>
+  const addresses = [member(gateway, 'url'), member(secrets, 'url'), member(database, 'address')]
+  return Number.isInteger(launcherPid) && addresses.every((text) => URL.canParse(String(text)))
+}
+
+function member(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
 }

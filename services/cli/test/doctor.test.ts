@@ -1,37 +1,22 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, cp, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { chmod, cp, lstat, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable, Writable } from 'node:stream'
-import { type InstancePaths, instancePaths } from '@paperclip/instance'
+import { instancePaths } from '@paperclip/instance'
 import { freePort, testDatabase } from '@paperclip/testing'
 import t from 'tap'
 import type { CliIo } from '../src/cli-io.js'
 import type { CheckResult } from '../src/doctor/doctor-check.js'
 import { repairInstance } from '../src/doctor/run-doctor.js'
 import { runCli } from './fixtures/run-cli.js'
+import { type Breakage, oddBreakages } from './support/doctor-breakages.js'
 import { shippedMigrations, startInstallation } from './support/e2e-installation.js'
 
 // Two services are started, on a machine that is busy with other suites.
 t.setTimeout(110_000)
-
-/** A way to break an installation, what doctor is to say, and what a repair may change. */
-interface Breakage {
-  readonly what: string
-  readonly env?: Record<string, string>
-  readonly breaks?: (paths: InstancePaths) => Promise<unknown>
-  /** Every check that fails, with what it names and the next step. */
-  readonly fails: Record<string, { message: RegExp; repair: RegExp }>
-  /** Checks that only warn, or pass, and what they have to say all the same. */
-  readonly says?: Record<string, { status: 'pass' | 'warn'; message: RegExp; repair?: RegExp }>
-  /** Files whose content a repair may change. None: a repair leaves everything as it is. */
-  readonly mends?: readonly string[]
-  /** Files and folders whose mode a repair may change; by default none, not even of others. */
-  readonly closes?: readonly string[]
-  /** A repair mends it all and nothing fails any more; or it refuses to touch anything, and says so. */
-  readonly repair?: 'mends' | 'refuses'
-}
 
 const database = await testDatabase(t, { migrations: shippedMigrations })
 const databaseUrls = { gateway: database.url('gateway'), secrets: database.url('secrets') }
@@ -56,6 +41,8 @@ for (const [args, input] of [
   if (code !== 0) throw new Error(stderr)
 }
 
+/** Nothing of an installation may keep doctor longer, whatever does not answer. */
+const answerMsMax = 15_000
 const dead = `127.0.0.1:${await freePort()}`
 const authenticated = {
   PAPERCLIP_DEPLOYMENT_MODE: 'authenticated',
@@ -264,7 +251,10 @@ t.test('a sound installation passes, exit 0, and what is a gap of policy only is
   t.ok(checks.every(({ status, repair }) => (status === 'pass') === (repair === null)))
 })
 
-for (const { what, env = {}, breaks, fails, says = {}, mends = [], closes = [], repair } of breakages)
+for (const { what, env = {}, breaks, fails, says = {}, mends = [], closes = [], repair } of [
+  ...breakages,
+  ...oddBreakages({ databaseUrl: databaseUrls.gateway })
+])
   t.test(
     `${what}: doctor names it and its repair, exit 1 when it is sure, and a repair does what it may`,
     async (t) => {
@@ -273,7 +263,9 @@ for (const { what, env = {}, breaks, fails, says = {}, mends = [], closes = [], 
       await cp(installation.paths.home, home, { recursive: true })
       const paths = instancePaths({ home, instanceId: 'default' })
       await breaks?.(paths)
+      const startedAtMs = performance.now()
       const found = await doctor(home, { env })
+      t.ok(performance.now() - startedAtMs < answerMsMax)
       t.equal(found.code, Object.keys(fails).length === 0 ? 0 : 1)
       const failing = found.checks.filter(({ status }) => status === 'fail')
       t.same(
@@ -292,12 +284,13 @@ for (const { what, env = {}, breaks, fails, says = {}, mends = [], closes = [], 
       const repaired = repair === undefined ? null : await doctor(home, { env, args: ['--repair', '--yes'] })
       if (repaired === null) await repairInstance(ioOf(home, env))
       const after = await contents(paths.instanceDir)
-      const differing = (part: 'content' | 'mode') =>
+      const differing = (part: 'content' | 'mode' | 'kind') =>
         [...after.keys()].filter(
           (name) => before.has(name) && after.get(name)?.[part] !== before.get(name)?.[part]
         )
       t.same([...differing('content'), ...[...after.keys()].filter((name) => !before.has(name))], mends)
       t.same(differing('mode'), closes)
+      t.same(differing('kind'), [], 'a link is still one')
       t.ok([...before.keys()].every((name) => after.has(name)))
       if (repair === 'refuses')
         t.match(repaired, {
@@ -335,6 +328,23 @@ t.test(
   }
 )
 
+t.test('a database that takes connections and never answers is a finding, and soon', async (t) => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => silent.once('listening', resolve))
+  t.teardown(() => silent.close())
+  const address = silent.address()
+  const url = `postgres://u:canary-3@127.0.0.1:${typeof address === 'object' ? address?.port : ''}/x`
+  const env = { DATABASE_URL: url, PAPERCLIP_SECRETS_DATABASE_URL: url, DATABASE_MIGRATION_URL: url }
+  const startedAtMs = performance.now()
+  const { code, checks } = await doctor(installation.paths.home, { env })
+  t.ok(performance.now() - startedAtMs < answerMsMax)
+  t.equal(code, 1)
+  t.match(
+    checks.filter(({ status }) => status === 'fail'),
+    [{ id: 'database', message: /cannot be reached \(no answer\)/ }]
+  )
+})
+
 t.test('a port that something else holds is named, with the variable to change', async (t) => {
   const holder = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => holder.once('listening', resolve))
@@ -368,13 +378,15 @@ async function doctor(
 }
 
 /** Every file and folder of an instance, itself as '', with what a repair could change. */
-async function contents(folder: string): Promise<Map<string, { content: string | null; mode: number }>> {
+async function contents(folder: string) {
   const names = ['', ...(await readdir(folder, { recursive: true })).sort()]
-  const found = new Map<string, { content: string | null; mode: number }>()
+  const found = new Map<string, { content: string | null; mode: number; kind: number }>()
   for (const name of names) {
-    const facts = await stat(join(folder, name))
-    const content = facts.isFile() ? await readFile(join(folder, name), 'utf8') : null
-    found.set(name, { content, mode: facts.mode & 0o777 })
+    const path = join(folder, name)
+    const own = await lstat(path)
+    const { mode } = await stat(path).catch(() => own)
+    const content = await readFile(path, 'utf8').catch(() => null)
+    found.set(name, { content, mode: mode & 0o777, kind: own.mode & constants.S_IFMT })
   }
   return found
 }

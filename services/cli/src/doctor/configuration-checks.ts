@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs'
+import { lstat } from 'node:fs/promises'
 import { unknownVariables } from '@paperclip/contracts'
 import { readConfig } from '@paperclip/instance'
 import type { CliIo } from '../cli-io.js'
 import { findInstance, present } from '../launcher/launch-settings.js'
 import { isDescribedByEnvironment } from './deployment-source.js'
-import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
-import { type DoctorContext, deploymentSecret, isGiven, isShared } from './doctor-context.js'
+import { type CheckResult, describeFailure, resultsOf, stepAfter } from './doctor-check.js'
+import { type DoctorContext, deploymentSecret, isGiven, isShared, isUnreadable } from './doctor-context.js'
 
 /** 256 bits, as hex or base64 at least this many characters. */
 const secretBytesMin = 32
@@ -19,7 +19,8 @@ export async function checkConfig(io: CliIo): Promise<CheckResult> {
     const paths = findInstance(io.env)
     const isByEnvironment = isDescribedByEnvironment(io.env)
     if (!isByEnvironment) {
-      if (!existsSync(paths.config)) return fail(`there is no ${paths.config}`, 'run `paperclipai onboard`')
+      if (await isAbsent(paths.config))
+        return fail(`there is no ${paths.config}`, 'run `paperclipai onboard`')
       await readConfig(paths)
     }
     const twice = Object.keys(io.env).find((name) => isSetTwice(io, name))
@@ -36,13 +37,22 @@ export async function checkConfig(io: CliIo): Promise<CheckResult> {
   } catch (error) {
     return fail(
       describeFailure(error),
-      'correct the setting, or move the file away and run `paperclipai onboard`'
+      stepAfter(error, 'correct the setting, or move the file away and run `paperclipai onboard`')
     )
   }
 }
 
+/** A folder that cannot be entered may have it. */
+async function isAbsent(path: string): Promise<boolean> {
+  return await lstat(path).then(
+    () => false,
+    ({ code }: NodeJS.ErrnoException) => code === 'ENOENT' || code === 'ENOTDIR'
+  )
+}
+
+/** The master key is none of these: given in both ways, the variable goes before the file. */
 const secretVariable =
-  /^(?:DATABASE_(?:MIGRATION_)?URL|REDIS_URL|BETTER_AUTH_SECRET|PAPERCLIP_AGENT_JWT_SECRET(?:_PREVIOUS)?)$/
+  /^(?:DATABASE_(?:MIGRATION_)?URL|REDIS_URL|BETTER_AUTH_SECRET|PAPERCLIP_(?:AGENT_JWT_SECRET(?:_PREVIOUS)?|SECRETS_MASTER_KEY_PREVIOUS))$/
 
 function isSetTwice({ env }: CliIo, name: string): boolean {
   return secretVariable.test(name) && [name, `${name}_FILE`].every((each) => present(env[each]) !== undefined)
@@ -56,8 +66,10 @@ export async function checkAuthReadiness(context: DoctorContext): Promise<CheckR
   const steps = new Set<string>()
   const names = ['PAPERCLIP_AGENT_JWT_SECRET', ...(shared ? ['BETTER_AUTH_SECRET'] : [])]
   const unknown = context.isByEnvironment ? names.filter((name) => !isGiven(context, name)) : []
-  for (const name of names.filter((each) => !unknown.includes(each))) {
+  const former = 'PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS'
+  for (const name of [...names, former].filter((each) => !unknown.includes(each))) {
     const secret = await deploymentSecret(context, name)
+    if (secret === undefined && name === former && !(await isUnreadable(context, name))) continue
     if (secret === undefined) {
       const isNamed = isGiven(context, name)
       faults.push(isNamed ? `the file of ${name}_FILE is empty or cannot be read` : `${name} is set nowhere`)

@@ -1,6 +1,6 @@
 import { describeAddress, withClient } from '../launcher/database-client.js'
 import { present } from '../launcher/launch-settings.js'
-import { type DatabaseFacts, takesAnyPassword } from './database-facts.js'
+import { answerMsMax, type DatabaseFacts, takesAnyPassword } from './database-facts.js'
 import { isLoopbackHost } from './deployment-mode-check.js'
 import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
 import { type DoctorContext, startStep } from './doctor-context.js'
@@ -20,14 +20,18 @@ export async function checkDatabase(context: DoctorContext): Promise<CheckResult
   const url = gatewayDatabaseUrl(context)
   if (url === null) return fail('the embedded database is not running', startStep(context))
   try {
-    const { version, skewMs } = await withClient(url, async (client) => {
-      const sentMs = Date.now()
-      const { rows } = await client.query<{ version: number; ms: number }>(
-        "select current_setting('server_version_num')::int as version, extract(epoch from clock_timestamp())::float8 * 1000 as ms"
-      )
-      const [row] = rows
-      return { version: row?.version ?? 0, skewMs: Math.abs((row?.ms ?? 0) - (sentMs + Date.now()) / 2) }
-    })
+    const { version, skewMs } = await withClient(
+      url,
+      async (client) => {
+        const sentMs = Date.now()
+        const { rows } = await client.query<{ version: number; ms: number }>(
+          "select current_setting('server_version_num')::int as version, extract(epoch from clock_timestamp())::float8 * 1000 as ms"
+        )
+        const [row] = rows
+        return { version: row?.version ?? 0, skewMs: Math.abs((row?.ms ?? 0) - (sentMs + Date.now()) / 2) }
+      },
+      { answerMsMax }
+    )
     const where = `${describeAddress(url)}, PostgreSQL ${Math.trunc(version / 10_000)}`
     if (version < serverVersionMin) return fail(`${where}: 15 or newer is needed`, 'upgrade the server')
     if (skewMs > clockSkewMsMax)
@@ -68,6 +72,7 @@ export async function checkDatabaseAccess(
       'the embedded PostgreSQL listens beyond this machine',
       'take listen_addresses out of its configuration, and start the instance again'
     )
+  if (facts.gateway === null) return warn('not looked at: the database does not answer', startStep(context))
   const url = gatewayDatabaseUrl(context)
   const takesAny = url === null ? null : await takesAnyPassword(url)
   if (takesAny === true)
@@ -76,7 +81,6 @@ export async function checkDatabaseAccess(
       message: 'the database lets its users in with any password',
       repair: 'ask for scram-sha-256 in pg_hba.conf instead of trust'
     })
-  if (facts.gateway === null) return warn('not looked at: the database does not answer', startStep(context))
   return pass(external === null ? 'this machine only, with a password' : 'a wrong password is refused')
 }
 

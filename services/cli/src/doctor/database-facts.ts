@@ -3,6 +3,9 @@ import type pg from 'pg'
 import { withClient, withCredentials } from '../launcher/database-client.js'
 import { mayEnter } from '../launcher/database-roles.js'
 
+/** What a question of doctor's may take: all of them are small, and a database that never answers is a finding. */
+export const answerMsMax = 10_000
+
 /** What one connection of a service shows. */
 export interface ConnectionFacts {
   readonly isEncrypted: boolean
@@ -113,10 +116,14 @@ async function askOne<T extends pg.QueryResultRow>(
 ): Promise<{ connection: ConnectionFacts | null; rows: T | null }> {
   const nothing = { connection: null, rows: null }
   if (url === null) return nothing
-  return await withClient(url, async (client) => ({
-    connection: await first<ConnectionFacts>(client, connectionSql),
-    rows: await first<T>(client, sql).catch(() => null)
-  })).catch(() => nothing)
+  return await withClient(
+    url,
+    async (client) => ({
+      connection: await first<ConnectionFacts>(client, connectionSql),
+      rows: await first<T>(client, sql).catch(() => null)
+    }),
+    { answerMsMax }
+  ).catch(() => nothing)
 }
 
 async function first<T extends pg.QueryResultRow>(client: pg.Client, sql: string): Promise<T | null> {

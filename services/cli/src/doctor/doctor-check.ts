@@ -33,8 +33,35 @@ export function describeFailure(error: unknown): string {
   const {
     name = 'error',
     message = '',
-    code
-  } = (error ?? {}) as { name?: string; message?: string; code?: unknown }
-  const ours = ['LaunchError', 'InstanceError', 'PostgresError', 'ClientError', 'KeyFileError', 'CliError']
-  return ours.includes(name) ? message.replace(/\.$/, '') : `${name}${code === undefined ? '' : ` (${code})`}`
+    code,
+    path
+  } = (error ?? {}) as { name?: string; message?: string; code?: unknown; path?: unknown }
+  if (ours.has(name)) return message.replace(/\.$/, '')
+  // Of the file system: which file it was is no secret.
+  if (typeof path === 'string') return `${path} cannot be read or written (${code})`
+  return `${name}${code === undefined ? '' : ` (${code})`}`
+}
+
+const ours = new Set([
+  ...['LaunchError', 'InstanceError', 'PostgresError', 'ClientError', 'KeyFileError', 'CliError'],
+  'MisuseError'
+])
+
+/** What to do about a failure that somebody else's files may be the cause of; else `otherwise`. */
+export function stepAfter(error: unknown, otherwise: string): string {
+  const { code, cause } = (error ?? {}) as { code?: unknown; cause?: { code?: unknown } }
+  const isDenied = [code, cause?.code].some((each) => each === 'EACCES' || each === 'EPERM')
+  return isDenied ? 'run this as the user who owns the instance, or change its mode' : otherwise
+}
+
+/** Makes a check whose own failure is its result: what one cannot look at keeps nobody from the others. */
+export async function guarded(
+  id: string,
+  check: () => CheckResult | Promise<CheckResult>
+): Promise<CheckResult> {
+  try {
+    return await check()
+  } catch (error) {
+    return resultsOf(id).fail(describeFailure(error), stepAfter(error, 'mend what the message names'))
+  }
 }

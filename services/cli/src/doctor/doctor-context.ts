@@ -60,6 +60,16 @@ export async function deploymentSecret(
   return present(await readFile(path, 'utf8').catch(() => undefined))
 }
 
+/** True when the file that `name_FILE` names cannot be read; one that is empty can. */
+export async function isUnreadable({ io }: Pick<DoctorContext, 'io'>, name: string): Promise<boolean> {
+  const path = present(io.env[`${name}_FILE`])
+  if (path === undefined) return false
+  return await readFile(path).then(
+    () => false,
+    () => true
+  )
+}
+
 /** True when a variable says what a secret is, or where it lies. */
 export function isGiven({ io }: Pick<DoctorContext, 'io'>, name: string): boolean {
   return [name, `${name}_FILE`].some((each) => present(io.env[each]) !== undefined)

@@ -1,11 +1,14 @@
 import { constants } from 'node:fs'
-import { access, readFile, stat } from 'node:fs/promises'
+import { access, readFile, realpath, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { findMasterKeyFiles } from '@paperclip/instance'
 import { present } from '../launcher/launch-settings.js'
 import type { DoctorContext } from './doctor-context.js'
 import { findReadOnlyMounts, liesOn } from './read-only-mounts.js'
 
 const othersBits = 0o077
+const anybodyWrites = 0o002
+const stickyBit = 0o1000
 /** Variables that name a file with a secret in it. */
 const fileVariables = [
   'PAPERCLIP_SECRETS_MASTER_KEY_FILE', 'PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS_FILE', 'PAPERCLIP_AUDIT_KEY_FILE',
@@ -42,6 +45,34 @@ export async function findOpenFiles({
   const own = [instanceDir, secretsDir, env, ...masterKeys, auditKey, internalKeys, gatewayKey, cliAuth]
   const named = fileVariables.flatMap((name) => present(io.env[name]) ?? [])
   return { own: await openOf(own), named: await openOf(named.filter((path) => !own.includes(path))) }
+}
+
+/**
+ * Lists the folders above files of secrets in which anybody may put another file in their place: whoever can write a
+ * folder needs no right to what is in it. A sticky one, as `/tmp`, is none of these.
+ */
+export async function findReplaceableIn({ io, settings }: DoctorContext): Promise<string[]> {
+  const { paths } = settings
+  const named = fileVariables.flatMap((name) => present(io.env[name]) ?? [])
+  const places = [paths.secretsDir, paths.env, ...findMasterKeyFiles(paths), ...named]
+  const readOnly = await findReadOnlyMounts()
+  const folders = new Set<string>()
+  for (const place of places) {
+    const real = await realpath(place).catch(() => undefined)
+    if (real === undefined || liesOn(readOnly, real)) continue
+    for (const path of [resolve(place), real]) for (const folder of foldersAbove(path)) folders.add(folder)
+  }
+  const found: string[] = []
+  for (const folder of folders) {
+    const mode = (await stat(folder).catch(() => undefined))?.mode ?? 0
+    if ((mode & anybodyWrites) !== 0 && (mode & stickyBit) === 0) found.push(folder)
+  }
+  return found.filter((folder) => folder !== paths.instanceDir && folder !== paths.secretsDir)
+}
+
+function foldersAbove(path: string): string[] {
+  const folder = dirname(path)
+  return folder === path ? [] : [folder, ...foldersAbove(folder)]
 }
 
 async function openOf(paths: readonly string[]): Promise<string[]> {

@@ -30,6 +30,9 @@ export function checkPrivateHop(context: DoctorContext): CheckResult {
   const { settings, secretsUrl, io } = context
   const addressFault = hopAddressFault(context)
   if (addressFault !== null) return fail(addressFault, useTls)
+  const plaintext = present(io.env.PAPERCLIP_INTERNAL_PLAINTEXT)
+  if (plaintext !== undefined && plaintext !== 'private-network')
+    return fail('PAPERCLIP_INTERNAL_PLAINTEXT is not private-network: no service starts so', 'unset it')
   try {
     const tls = doctorTls(context)
     if (tls !== null) {
@@ -48,7 +51,7 @@ export function checkPrivateHop(context: DoctorContext): CheckResult {
   // A service that listens everywhere is asked over loopback by us, and over the network by others.
   if (isLoopbackHost(new URL(secretsUrl).hostname) && isLoopbackHost(settings.secrets.host))
     return pass('loopback')
-  return present(io.env.PAPERCLIP_INTERNAL_PLAINTEXT) === 'private-network'
+  return plaintext !== undefined
     ? warn('plain http on a private network: whoever listens there can read what is resolved', useTls)
     : fail('plain http beyond this machine', useTls)
 }

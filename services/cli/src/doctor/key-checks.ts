@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { createSignerKey } from '@paperclip/client'
-import { findMasterKeyFiles, readInternalKeys } from '@paperclip/instance'
+import { findMasterKeyFiles, isLinkToNothing, readInternalKeys } from '@paperclip/instance'
 import { present } from '../launcher/launch-settings.js'
-import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
+import { type CheckResult, describeFailure, resultsOf, stepAfter } from './doctor-check.js'
 import { type DoctorContext, deploymentSecret, isGiven } from './doctor-context.js'
-import { findOpenFiles, findUnreadableFiles } from './file-mode-faults.js'
+import { findOpenFiles, findReplaceableIn, findUnreadableFiles } from './file-mode-faults.js'
 import { decodeKey } from './key-text.js'
 import { faultOfMissingMasterKey, faultOfWrongMasterKey, type KeyFault } from './master-key-faults.js'
+import { repeatedSecrets } from './repeated-secrets.js'
 
 const restoreOrRepair = 'restore it from a backup, or run `paperclipai doctor --repair`'
 const masterKeyName = 'PAPERCLIP_SECRETS_MASTER_KEY'
@@ -24,8 +25,9 @@ export async function checkDeploymentSecrets(context: DoctorContext): Promise<Ch
   const faults: KeyFault[] = [
     ...(await unreadableFaults(context)),
     ...(isKnown(masterKeyName) ? await masterKeyFaults(context, { masterKey, previousKey }) : []),
-    ...(isKnown(auditKeyName) ? auditKeyFaults(context, auditKey) : []),
+    ...(isKnown(auditKeyName) ? await auditKeyFaults(context, auditKey) : []),
     ...(isKnown('PAPERCLIP_GATEWAY_KEY') ? signerFaults(context) : []),
+    ...(isKnown('PAPERCLIP_INTERNAL_KEYS') ? await listFaults(context) : []),
     ...(await repeatedSecrets(context, { masterKey, previousKey, auditKey })),
     ...(await modeFaults(context))
   ]
@@ -55,21 +57,37 @@ async function masterKeyFaults(
   context: DoctorContext,
   { masterKey, previousKey }: { masterKey: string | undefined; previousKey: string | undefined }
 ): Promise<KeyFault[]> {
-  if (masterKey === undefined)
-    return isGiven(context, masterKeyName) ? [] : [await faultOfMissingMasterKey(context)]
+  if (masterKey === undefined) {
+    if (isGiven(context, masterKeyName)) return []
+    const [newest] = findMasterKeyFiles(context.settings.paths)
+    return [newest === undefined ? await faultOfMissingMasterKey(context) : await unusableFile(newest)]
+  }
   if (decodeKey(masterKey) === null) return [weak('master key')]
   if (previousKey !== undefined && decodeKey(previousKey) === null) return [weak('previous master key')]
   const wrong = await faultOfWrongMasterKey(context, { masterKey, previousKey })
   return wrong === undefined ? [] : [wrong]
 }
 
-function auditKeyFaults(context: DoctorContext, text: string | undefined): KeyFault[] {
+async function auditKeyFaults(context: DoctorContext, text: string | undefined): Promise<KeyFault[]> {
   const { auditKey } = context.settings.paths
-  if (text === undefined)
-    return isGiven(context, auditKeyName)
-      ? []
-      : [{ message: `there is no ${auditKey}`, repair: restoreOrRepair }]
+  if (text === undefined) return isGiven(context, auditKeyName) ? [] : [await unusableFile(auditKey)]
   return decodeKey(text) === null ? [weak('audit key')] : []
+}
+
+/** A file that is there and holds nothing is not made anew: something may need what was in it. */
+async function unusableFile(path: string): Promise<KeyFault> {
+  if (await isLinkToNothing(path))
+    return { message: `${path} is a link to a file that is not there`, repair: 'put that file back' }
+  return await readFile(path).then(
+    () => ({ message: `${path} is empty`, repair: 'restore it from a backup' }),
+    (error: NodeJS.ErrnoException) =>
+      error.code === 'ENOENT'
+        ? { message: `there is no ${path}`, repair: restoreOrRepair }
+        : {
+            message: `${path} cannot be read (${error.code})`,
+            repair: stepAfter(error, 'restore it from a backup')
+          }
+  )
 }
 
 function weak(name: string): KeyFault {
@@ -89,41 +107,17 @@ function signerFaults({ io, settings }: DoctorContext): KeyFault[] {
   }
 }
 
-/** Two uses of one secret: who learns it by the weaker one has the other. Different spellings of one key are equal. */
-async function repeatedSecrets(
-  context: DoctorContext,
-  keys: Record<'masterKey' | 'previousKey' | 'auditKey', string | undefined>
-): Promise<KeyFault[]> {
-  const named: [name: string, text: string | undefined][] = [
-    ['the master key', keys.masterKey],
-    ['the previous master key', keys.previousKey],
-    ['the audit key', keys.auditKey]
-  ]
-  for (const name of [
-    'PAPERCLIP_AGENT_JWT_SECRET',
-    'PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS',
-    'BETTER_AUTH_SECRET'
-  ])
-    named.push([name, await deploymentSecret(context, name)])
-  const { io, settings } = context
-  const list = present(io.env.PAPERCLIP_INTERNAL_KEYS_FILE) ?? settings.paths.internalKeys
-  // What is wrong with the list itself is told by who reads it: the secrets service.
-  for (const { id, secret } of await readInternalKeys(list).catch(() => []))
-    named.push([`the internal key ${id}`, secret])
-  const owners = new Map<string, string>()
-  const faults: KeyFault[] = []
-  for (const [name, text] of named) {
-    if (text === undefined) continue
-    const bytes = (decodeKey(text) ?? Buffer.from(text)).toString('hex')
-    const owner = owners.get(bytes)
-    if (owner === undefined) owners.set(bytes, name)
-    else
-      faults.push({
-        message: `${owner} and ${name} have the same value`,
-        repair: 'give each secret a value of its own'
-      })
+/** The list may be a former one in the service that runs, which has read it: the next start fails. */
+async function listFaults({ io, settings }: DoctorContext): Promise<KeyFault[]> {
+  const named = present(io.env.PAPERCLIP_INTERNAL_KEYS_FILE)
+  try {
+    await readInternalKeys(named ?? settings.paths.internalKeys)
+    return []
+  } catch (error) {
+    // What cannot be read at all is told with the other files that are named.
+    const isTold = named !== undefined && present(await readFile(named, 'utf8').catch(() => '')) === undefined
+    return isTold ? [] : [{ message: describeFailure(error), repair: stepAfter(error, restoreOrRepair) }]
   }
-  return faults
 }
 
 async function modeFaults(context: DoctorContext): Promise<KeyFault[]> {
@@ -133,6 +127,12 @@ async function modeFaults(context: DoctorContext): Promise<KeyFault[]> {
     faults.push({ message: `others can read ${own.join(', ')}`, repair: 'run `paperclipai doctor --repair`' })
   if (named.length > 0)
     faults.push({ message: `others can read ${named.join(', ')}`, repair: `chmod 600 ${named.join(' ')}` })
+  const folders = await findReplaceableIn(context)
+  if (folders.length > 0)
+    faults.push({
+      message: `anybody can put other files in the place of those in ${folders.join(', ')}`,
+      repair: `chmod o-w ${folders.join(' ')}`
+    })
   return faults
 }
 

@@ -50,7 +50,11 @@ export async function checkStorage({ io, settings, isByEnvironment }: DoctorCont
     return bavail * bsize < freeBytesEnough ? warn(text, 'make room there soon') : pass(text)
   } catch (error) {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException
-    return fail(`${instanceDir} cannot be written (${code})`, 'run this as its owner, or change its mode')
+    const step =
+      code === 'EROFS'
+        ? 'mount it so that it can be written, or move PAPERCLIP_HOME'
+        : 'run this as its owner, or change its mode'
+    return fail(`${instanceDir} cannot be written (${code})`, step)
   }
 }
 

@@ -12,7 +12,7 @@ import { readDatabaseFacts } from './database-facts.js'
 import { checkDatabaseRoles } from './database-roles-check.js'
 import { checkDeploymentMode } from './deployment-mode-check.js'
 import { isDescribedByEnvironment } from './deployment-source.js'
-import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
+import { type CheckResult, describeFailure, guarded, resultsOf, stepAfter } from './doctor-check.js'
 import { type DoctorContext, readDoctorContext } from './doctor-context.js'
 import { checkCompanyDeletion, checkProxy, checkPublicUrl } from './exposure-checks.js'
 import { checkPrivateHop } from './hop-check.js'
@@ -56,27 +56,39 @@ export async function runChecks(io: CliIo): Promise<CheckResult[]> {
   try {
     context = await readDoctorContext(io)
   } catch (error) {
-    return [resultsOf('config').fail(describeFailure(error), 'correct the variable')]
+    return [resultsOf('config').fail(describeFailure(error), stepAfter(error, 'correct the variable'))]
   }
-  const facts = await readDatabaseFacts({
-    gateway: await findServiceUrl(context, 'gateway'),
-    secrets: await findServiceUrl(context, 'secrets')
-  })
-  const secrets = await askSecretsService(context)
-  const token = envText(io, 'PAPERCLIP_API_KEY') ?? null
-  const gateway = await askGateway(context, { token, told: secrets.health?.warnings ?? [] })
+  return [config, ...(await runAll(context))]
+}
+
+/** What waits for an answer waits at once: one that never comes is a finding, and costs its time once. */
+async function runAll(context: DoctorContext): Promise<CheckResult[]> {
+  const [gatewayUrl, secretsUrl] = await Promise.all([
+    findServiceUrl(context, 'gateway'),
+    findServiceUrl(context, 'secrets')
+  ])
+  const [facts, secrets, keys, database] = await Promise.all([
+    readDatabaseFacts({ gateway: gatewayUrl, secrets: secretsUrl }),
+    askSecretsService(context),
+    guarded('deployment_secrets', () => checkDeploymentSecrets(context)),
+    guarded('database', () => checkDatabase(context))
+  ])
+  const token = envText(context.io, 'PAPERCLIP_API_KEY') ?? null
+  const [gateway, access] = await Promise.all([
+    askGateway(context, { token, told: secrets.health?.warnings ?? [] }),
+    guarded('database_access', () => checkDatabaseAccess(context, facts))
+  ])
   return [
-    config,
     checkDeploymentMode(context),
     checkPublicUrl(context),
     checkProxy(context),
     checkCompanyDeletion(context),
-    await checkAuthReadiness(context),
-    await checkDeploymentSecrets(context),
+    await guarded('auth', () => checkAuthReadiness(context)),
+    keys,
     checkMasterKeyCustody(context, facts),
-    await checkDatabase(context),
+    database,
     checkDatabaseHosting(context),
-    await checkDatabaseAccess(context, facts),
+    access,
     checkDatabaseTls(context, facts),
     checkDatabaseRoles(context, { facts, health: secrets.health }),
     secrets.result,
@@ -84,10 +96,10 @@ export async function runChecks(io: CliIo): Promise<CheckResult[]> {
     checkProvider(secrets.health),
     checkAws(context, facts),
     checkStrictMode(context, secrets.health),
-    await checkStorage(context),
+    await guarded('storage', () => checkStorage(context)),
     gateway.result,
     checkAdmins(context, { facts, health: gateway.health }),
-    await checkPorts(context),
+    await guarded('ports', () => checkPorts(context)),
     checkVersions({ gateway: gateway.health, secrets: secrets.health })
   ]
 }

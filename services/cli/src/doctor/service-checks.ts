@@ -9,6 +9,7 @@ import {
   triggersAloneWarningStart
 } from '@paperclip/contracts'
 import { openClient } from '../api-session.js'
+import { MisuseError } from '../cli-error.js'
 import { present } from '../launcher/launch-settings.js'
 import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
 import { type DoctorContext, isGiven, isPublic, startStep } from './doctor-context.js'
@@ -51,9 +52,13 @@ export async function askSecretsService(
           `${origin} refuses the gateway's key`,
           'check that gateway-key.json is listed in internal-keys.json'
         )
-      : fail(describeFailure(error), startStep(context))
+      : fail(describeFailure(error), isKeyFault(error) ? 'correct that file' : startStep(context))
     return { result, health: null }
   }
+}
+
+function isKeyFault(error: unknown): boolean {
+  return error instanceof Error && error.name === 'KeyFileError'
 }
 
 const providerStep = 'run `paperclipai secrets doctor`: it says what to do'
@@ -95,8 +100,14 @@ export async function askGateway(
     const result = warnings.length === 0 ? pass(`${gatewayUrl} is healthy`) : warn(warnings.join(' '))
     return { result, health }
   } catch (error) {
-    return { result: fail(describeFailure(error), startStep(context)), health: null }
+    return { result: fail(describeFailure(error), stepOfGateway(context, error)), health: null }
   }
+}
+
+function stepOfGateway(context: DoctorContext, error: unknown): string {
+  if (error instanceof MisuseError && error.hint !== undefined) return error.hint
+  const isRefused = error instanceof ClientError && error.status === 401
+  return isRefused ? 'unset PAPERCLIP_API_KEY, or give it a key that is valid' : startStep(context)
 }
 
 /** By number where the gateway does not know the name it is reached by: in a network of containers, only we do. */

@@ -1,6 +1,7 @@
 import { createHmac, pbkdf2 } from 'node:crypto'
 import { promisify } from 'node:util'
 import { codeOf, sqlState, withClient } from '../launcher/database-client.js'
+import { answerMsMax } from './database-facts.js'
 
 const derive = promisify(pbkdf2)
 const keyBytes = 32
@@ -16,19 +17,23 @@ export interface WrappingKey {
 
 /** Lists the master keys that something stored cannot be opened without. `url` as for `findMasterKeyNeed`. */
 export async function listWrappingKeys(url: string): Promise<readonly WrappingKey[]> {
-  return await withClient(url, async (client) => {
-    try {
-      const { rows } = await client.query<WrappingKey>(
-        `select id, salt, iterations from secrets.master_keys
+  return await withClient(
+    url,
+    async (client) => {
+      try {
+        const { rows } = await client.query<WrappingKey>(
+          `select id, salt, iterations from secrets.master_keys
          where id in (select master_key_id from secrets.company_keys where wrapped is not null) order by id`
-      )
-      return rows
-    } catch (error) {
-      const code = codeOf(error)
-      if (code === sqlState.undefinedTable || code === sqlState.undefinedSchema) return []
-      throw error
-    }
-  })
+        )
+        return rows
+      } catch (error) {
+        const code = codeOf(error)
+        if (code === sqlState.undefinedTable || code === sqlState.undefinedSchema) return []
+        throw error
+      }
+    },
+    { answerMsMax }
+  )
 }
 
 /**

@@ -3,6 +3,8 @@ import { LaunchError } from './launch-error.js'
 
 const connectMsMax = 5_000
 const statementMsMax = 30_000
+/** The driver's words; it gives no code. */
+const noTlsMessage = 'The server does not support SSL connections'
 
 /** PostgreSQL error codes that the launcher reacts to. */
 export const sqlState = {
@@ -14,25 +16,38 @@ export const sqlState = {
   undefinedSchema: '3F000'
 } as const
 
-/** Runs `work` on a connection of its own. Connection failures become a {@link LaunchError}. */
-export async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: connectMsMax,
-    statement_timeout: statementMsMax,
-    query_timeout: statementMsMax,
-    application_name: 'paperclip launcher'
-  })
-  client.on('error', () => undefined)
-  try {
-    await client.connect()
-  } catch (error) {
-    throw describeConnectFailure(url, error)
-  }
+/**
+ * Runs `work` on a connection of its own. Connection failures become a {@link LaunchError}. `answerMsMax`: what one
+ * statement may take.
+ */
+export async function withClient<T>(
+  url: string,
+  work: (client: pg.Client) => Promise<T>,
+  { answerMsMax = statementMsMax }: { answerMsMax?: number } = {}
+): Promise<T> {
+  const client = await connect(url, answerMsMax)
   try {
     return await work(client)
   } finally {
     await client.end().catch(() => undefined)
+  }
+}
+
+async function connect(url: string, answerMsMax: number): Promise<pg.Client> {
+  try {
+    // Reads the files that the URL names.
+    const client = new pg.Client({
+      connectionString: url,
+      connectionTimeoutMillis: connectMsMax,
+      statement_timeout: answerMsMax,
+      query_timeout: answerMsMax,
+      application_name: 'paperclip launcher'
+    })
+    client.on('error', () => undefined)
+    await client.connect()
+    return client
+  } catch (error) {
+    throw describeConnectFailure(url, error)
   }
 }
 
@@ -66,8 +81,23 @@ function describeConnectFailure(url: string, cause: unknown): LaunchError {
   if (code === sqlState.noSuchDatabase) {
     return new LaunchError(`There is no database ${where}: create it or correct DATABASE_URL.`, { cause })
   }
+  if (isFileFault(cause))
+    return new LaunchError(
+      `A certificate or key that the URL of the database ${where} names cannot be read (${code}): correct its path or its mode.`,
+      { cause }
+    )
+  if (cause instanceof Error && cause.message === noTlsMessage)
+    return new LaunchError(
+      `The database ${where} offers no TLS, which its URL asks for: set it up there, or correct sslmode.`,
+      { cause }
+    )
   return new LaunchError(
     `The database ${where} cannot be reached (${code ?? 'no answer'}): start it, correct DATABASE_URL, or unset DATABASE_URL to use the embedded one.`,
     { cause }
   )
+}
+
+/** Of a file, not of a socket: those fail to connect. */
+function isFileFault(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && ['open', 'read'].includes(String(error.syscall))
 }

@@ -106,8 +106,18 @@ async function readUrl(env: Environment, name: string): Promise<string | undefin
   const text = present(env[name]) ?? (await readNamedFile(env, name))
   if (text === undefined) return undefined
   const protocol = URL.canParse(text) ? new URL(text).protocol : ''
-  if (protocol === 'postgres:' || protocol === 'postgresql:') return text
-  throw new LaunchError(`${name} must look like postgres://user:password@host:5432/name.`)
+  if (protocol !== 'postgres:' && protocol !== 'postgresql:')
+    throw new LaunchError(`${name} must look like postgres://user:password@host:5432/name.`)
+  if (hidesPassword(new URL(text)))
+    throw new LaunchError(
+      `${name} has a password that ends too early: write / as %2F, ? as %3F and # as %23.`
+    )
+  return text
+}
+
+/** `postgres://user:1/2@host/name` is the host `user` to a parser, and a part of the password would be shown as its port. */
+function hidesPassword({ username, port, pathname, search, hash }: URL): boolean {
+  return username === '' && port !== '' && (pathname + search + hash).includes('@')
 }
 
 async function readNamedFile(env: Environment, name: string): Promise<string | undefined> {

@@ -1,4 +1,5 @@
 import { chmod, readFile, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { type InstancePaths, writeRuntime } from '@paperclip/instance'
 
 /** How an item of the checklist is broken. */
@@ -67,6 +68,9 @@ const ofKeys = ({ masterKey }: World): Breakages => ({
     files: async ({ masterKey, auditKey }) => await writeFile(auditKey, await text(masterKey))
   },
   'deployment_secrets: others can read …': { files: ({ auditKey }) => chmod(auditKey, 0o644) },
+  'deployment_secrets: anybody can put other files in the place of those in …': {
+    files: ({ instanceDir }) => chmod(dirname(instanceDir), 0o777)
+  },
   'master_key: … holds the key itself …': {
     env: { PAPERCLIP_SECRETS_MASTER_KEY: masterKey }
   },
