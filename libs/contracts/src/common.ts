@@ -16,7 +16,7 @@ export const Instant = Type.String({
 export const NullableTime = Type.Union([Time, Type.Null()])
 export const NullableUuid = Type.Union([Uuid, Type.Null()])
 
-/** Text that is trimmed by the service and must then not be empty. */
+/** Text that is trimmed by the service and must then not be empty, nor look like a credential: both are 400. */
 export const ShortName = Type.String({ minLength: 1, maxLength: limits.shortNameCharsMax, pattern: '\\S' })
 
 /** A token in a path: 256 random bits as base64url, with whatever prefix its kind has. */
