@@ -3,6 +3,8 @@
  * rotated instead. It keeps classes of secrets apart; it is no barrier against somebody who means to mix them.
  */
 
+import { knownVariables } from './variables.js'
+
 /** Sections of deploy/rotation.md, by whose a secret is. */
 const sections = {
   deployment: 'deploy/rotation.md#infra-secrets',
@@ -19,13 +21,17 @@ const exactNames: readonly (readonly [name: string, kind: InfraSecret['kind']])[
   ['BETTER_AUTH_SECRET', 'deployment'],
   ['DATABASE_URL', 'deployment'],
   ['DATABASE_MIGRATION_URL', 'deployment'],
+  ['PORKBUN_API_KEY', 'deployment'],
+  ['PORKBUN_SECRET_API_KEY', 'deployment'],
   ['AWS_ACCESS_KEY_ID', 'provider'],
   ['AWS_SECRET_ACCESS_KEY', 'provider'],
   ['AWS_SESSION_TOKEN', 'provider']
 ]
+/** `paperclipapikey` has no word to begin with, and means nothing else. */
+const ownVariables = new Set(knownVariables.map((name) => joined(name).replace(/(?:FILE|PREVIOUS)+$/, '')))
 const prefixes = ['PAPERCLIP_', 'PORKBUN_']
 /** Say how it is given, or which of two it is. */
-const trailing = /_(?:FILE|PREVIOUS)$/
+const trailing = /(?:FILE|PREVIOUS)+$/
 // `databaseUrl` is two words. Of fixed width, so that no name is read more than once.
 const wordStart = /(?<=[a-z0-9])(?=[A-Z])/g
 
@@ -36,9 +42,10 @@ export function findInfraSecret(name: string): InfraSecret | undefined {
     const folded = fold(spelling)
     const prefix = prefixes.find((each) => folded.startsWith(each))
     if (prefix !== undefined) return { name: `${prefix}*`, kind: 'deployment' }
-    const words = joined(folded.replace(trailing, ''))
+    const words = joined(folded).replace(trailing, '')
     const known = exactNames.find(([each]) => joined(each) === words)
     if (known !== undefined) return { name: known[0], kind: known[1] }
+    if (ownVariables.has(words)) return { name: 'PAPERCLIP_*', kind: 'deployment' }
   }
   return undefined
 }

@@ -1,5 +1,5 @@
 /** Every `PAPERCLIP_*` name that means something to some part of the product; also `<name>_FILE` of the secret ones. */
-const names = [
+export const knownVariables = [
   'PAPERCLIP_HOME', 'PAPERCLIP_INSTANCE_ID', 'PAPERCLIP_DEPLOYMENT_MODE', 'PAPERCLIP_DEPLOYMENT_EXPOSURE',
   'PAPERCLIP_METRICS_PORT', 'PAPERCLIP_PUBLIC_URL', 'PAPERCLIP_AUTH_PUBLIC_BASE_URL', 'PAPERCLIP_ALLOWED_HOSTNAMES',
   'PAPERCLIP_ALLOWED_ORIGINS', 'PAPERCLIP_AGENT_JWT_SECRET', 'PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS',
@@ -16,7 +16,7 @@ const names = [
   'PAPERCLIP_PARENT_FD', 'PAPERCLIP_EMBEDDED_DATABASE', 'PAPERCLIP_LOG_LEVEL'
 ] // biome-ignore format: a list reads better packed
 
-const known = new Set(names)
+const known = new Set<string>(knownVariables)
 /** Farther apart than this, two names are not one misspelt. */
 const editsMax = 4
 
@@ -37,7 +37,7 @@ export function unknownVariables(env: Readonly<Record<string, string | undefined
 }
 
 function nearestOf(name: string): string | undefined {
-  const ranked = names.map((candidate) => ({ candidate, edits: editDistance(name, candidate) }))
+  const ranked = knownVariables.map((candidate) => ({ candidate, edits: editDistance(name, candidate) }))
   ranked.sort((a, b) => a.edits - b.edits)
   const [best] = ranked
   return best !== undefined && best.edits <= editsMax ? best.candidate : undefined

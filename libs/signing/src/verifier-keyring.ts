@@ -6,6 +6,8 @@ import type { VerifierKey } from './signing-key.js'
 export interface VerifierKeyring {
   /** Finds a key by id. Whether the file has changed is looked up once a second; an id not known re-reads it. */
   find(keyId: string): VerifierKey | undefined
+  /** Every caller's secret, base64url as in the file. For comparing what may not be stored; never to be shown. */
+  secrets(): readonly string[]
   /** Re-reads the file (on SIGHUP). False means that it is unusable: reported, former keys kept. */
   reload(): boolean
 }
@@ -27,6 +29,8 @@ export function createVerifierKeyring(path: string, options: KeyHolderOptions): 
       holder.reloadIfDue()
       return holder.current().get(keyId)
     },
+    secrets: () =>
+      [...holder.current().values()].map(({ hmacKey }) => hmacKey.export().toString('base64url')),
     reload: holder.reload
   }
 }

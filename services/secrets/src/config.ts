@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { providerIds } from '@paperclip/contracts'
@@ -115,16 +116,30 @@ export function loadConfig(env: NodeJS.ProcessEnv): { config: Config; secrets: S
       databaseUrl,
       masterKey,
       previousMasterKey: secrets.PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS,
-      own: ownCredentials(env, [masterKey, secrets.PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS])
+      own: ownCredentials(env, [databaseUrl, masterKey, secrets.PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS])
     })
   }
 }
 
-/** What AWS' own library reads by itself, and the master keys. */
-function ownCredentials(env: NodeJS.ProcessEnv, masterKeys: readonly (SecretValue | null)[]): SecretValue[] {
-  const names = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
+/** What AWS' own library reads by itself, the audit key, the master keys, and the way into the database. */
+function ownCredentials(env: NodeJS.ProcessEnv, secrets: readonly (SecretValue | null)[]): SecretValue[] {
+  const names = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'PAPERCLIP_AUDIT_KEY']
   const given = names.flatMap((name) => env[name]?.trim() || [])
-  return [...given.map((text) => new SecretValue(text)), ...masterKeys.filter((key) => key !== null)]
+  const auditKey = env.PAPERCLIP_AUDIT_KEY_FILE?.trim()
+  if (auditKey !== undefined && existsSync(auditKey)) given.push(readFileSync(auditKey, 'utf8').trim())
+  const present = secrets.filter((secret) => secret !== null)
+  const passwords = present.flatMap((secret) => passwordOf(secret.reveal()))
+  return [...[...given, ...passwords].map((text) => new SecretValue(text)), ...present]
+}
+
+/** That of a URL; empty for any other text. */
+function passwordOf(text: string): string[] {
+  const password = URL.canParse(text) ? new URL(text).password : ''
+  try {
+    return password === '' ? [] : [decodeURIComponent(password)]
+  } catch {
+    return [password]
+  }
 }
 
 /** On unless said otherwise where several people share the instance. */

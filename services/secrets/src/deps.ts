@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { newId, triggersAloneWarningStart } from '@paperclip/contracts'
 import { type Database, expectSameClock, expectSchemaVersion, watchClock } from '@paperclip/db'
-import { type CursorCodec, createCursorCodec, type Logger } from '@paperclip/server'
+import { type CursorCodec, createCursorCodec, type Logger, SecretValue } from '@paperclip/server'
 import {
   createNonceMemory,
   createVerifierKeyring,
@@ -112,7 +112,10 @@ export async function createDeps(
     const hotPool = databases.hot.pool
     const services = createServices({
       ...{ db, hotPool, config, logger, masterKeys, companyKeys, opened },
-      ownCredentials: createOwnCredentials({ configured: secrets.own, held: opened.ownCredentials }),
+      ownCredentials: createOwnCredentials({
+        configured: secrets.own,
+        held: () => [...opened.ownCredentials(), ...keyring.secrets().map((text) => new SecretValue(text))]
+      }),
       ...background
     })
     return {

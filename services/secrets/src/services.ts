@@ -101,11 +101,12 @@ export function createServices(parts: ServiceParts): Services {
     }),
     remoteImports: createRemoteImportService({ db, findRules }),
     versions: createVersionService(db),
-    environments: createEnvironmentService({ db, companyKeys, strictMode }),
+    environments: createEnvironmentService({ db, companyKeys, ownCredentials, strictMode }),
     declarations: createDeclarationService(db),
     inlineMigrations: createInlineMigrationService({
       db,
       companyKeys,
+      ownCredentials,
       monotonicMs: () => performance.now()
     }),
     ...createReveals(parts),

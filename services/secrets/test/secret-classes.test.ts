@@ -1,4 +1,5 @@
 /** What belongs to the deployment or to a provider account is no company secret, whichever way it comes. */
+import { randomBytes } from 'node:crypto'
 import { findInfraSecret, newId } from '@paperclip/contracts'
 import t from 'tap'
 import { testCredential } from './emulator/emulator.js'
@@ -17,7 +18,9 @@ const cases: readonly (readonly [where: string, names: readonly string[]])[] = [
     [
       ...['BETTER_AUTH_SECRET', 'better-auth-secret', 'Better Auth Secret', 'betterAuthSecret', 'BETTER.AUTH.SECRET'],
       ...['DATABASE_URL', 'database-url', 'Database Url', 'databaseUrl', 'DATABASE.URL', 'ＤＡＴＡＢＡＳＥ_ＵＲＬ'],
-      ...['DATABASE_URL_FILE', 'database.migration.url', 'BETTER_AUTH_SECRET_PREVIOUS'],
+      ...['DATABASE_URL_FILE', 'database.migration.url', 'BETTER_AUTH_SECRET_PREVIOUS', 'betterauthsecretpreviousfile'],
+      ...['PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS_FILE', 'paperclipsecretsmasterkey', 'BETTER_AUTH_SECRET_PREVIOUS_FILE'],
+      ...['porkbunapikey', 'porkbunsecretapikey'],
       ...['PAPERCLIP_SECRETS_MASTER_KEY', 'PAPERCLIP_AGENT_JWT_SECRET', 'paperclip.audit-key', 'paperclipApiKey'],
       ...['PORKBUN_API_KEY', 'PORKBUN_SECRET_API_KEY', 'porkbun-api-key', 'Porkbun API key', 'porkbun.secret']
     ]
@@ -102,6 +105,8 @@ t.test('what only resembles such a name is for companies', async (t) => {
   const names = [
     'MY_DATABASE_URL',
     'PAPERCLIPS',
+    'paperclip',
+    'database url profile',
     'AWS_REGION',
     'writer AWS access key id',
     'aws-secret-access-key-of-writer'
@@ -146,6 +151,85 @@ t.test(
     t.match(await running.send(operator(), 'GET', `/secrets/${id}`), { body: { latestVersion: 1 } })
   }
 )
+
+const auditKey = randomBytes(32)
+const ownSecret = `own/${'k9+'.repeat(12)}`
+const ownEnv = { AWS_ACCESS_KEY_ID: 'AKIA0WNDEPL0YMENTKEY', AWS_SECRET_ACCESS_KEY: ownSecret }
+
+t.test(
+  'no spelling of such a credential, alone or within something else, is stored in any place',
+  async (t) => {
+    // Of before the deployment got these.
+    const companyId = newId()
+    const [before, fresh] = [newId(), newId()]
+    const env = (agentId: string, value: string) =>
+      [`/companies/${companyId}/agents/${agentId}/env`, { env: { NOTE: { type: 'plain', value } } }] as const
+    const former = await app.send(operator(), 'PUT', ...env(before, `api_key=${ownSecret}`))
+    t.equal(former.status, 200)
+
+    const running = await startSecrets(t, database, {
+      ...ownEnv,
+      PAPERCLIP_AUDIT_KEY: auditKey.toString('hex')
+    })
+    const { id } = await createSecret(running, companyId, { name: 'kept', value: 'v' })
+    const base64 = (text: string) => Buffer.from(text).toString('base64')
+    const inUrl = encodeURIComponent(ownSecret)
+    const password = new URL(database.url('secrets')).password
+    const spellings = [
+    ...[base64(ownSecret), base64(`x${ownSecret}`), base64(`xy${ownSecret}z`), Buffer.from(ownSecret).toString('hex')],
+    ...[`https://AKIA:${inUrl}@h/`, inUrl.replaceAll('%2F', '%2f'), `a@${ownSecret}#b`, `pre${ownSecret}post`],
+    ...[base64(ownSecret).replace(/.{20}/g, '$&\n'), JSON.stringify({ a: ownSecret }).replaceAll('/', '\\/')],
+    ...[Buffer.from(masterKey, 'base64').toString('hex'), Buffer.from(masterKey, 'base64').toString('hex').toUpperCase()],
+    ...[Buffer.from(masterKey, 'base64').toString('base64url'), auditKey.toString('base64'), base64(masterKey)],
+    ...[Buffer.alloc(32, 'gateway').toString('base64url'), Buffer.alloc(32, 'runner').toString('hex')],
+    database.url('secrets'),
+    ...(password.length < 16 ? [] : [`PGPASSWORD=${password}`])
+  ] // biome-ignore format: a list reads better packed
+    const path = `/companies/${companyId}/secrets`
+    for (const [index, value] of spellings.entries()) {
+      const shown = spellings.filter((each) => each.length > 20)
+      for (const [method, at, body] of [
+        ['POST', path, { name: `harmless ${index}`, value }],
+        ['POST', path, { name: `harmless ${index}`, value: 'v', description: `see ${value}`.slice(0, 500) }],
+        ['POST', `/secrets/${id}/rotate`, { value }],
+        ['PATCH', `/secrets/${id}`, { description: value.slice(0, 500) }],
+        ['PUT', ...env(fresh, value)]
+      ] as const) {
+        const answer = await running.send(operator(), method, at, body)
+        const what = `spelling ${index}, ${method} ${at.split('/').at(-1)}`
+        if (answer.body.code === 'env_invalid') t.match(answer.body.errors, [{ code: 'infra_secret' }], what)
+        else if (answer.status !== 400) t.match(answer, { status: 422, body: { code: 'infra_secret' } }, what)
+        for (const each of shown) t.notOk(answer.text.includes(each), what)
+      }
+    }
+    const migrated = await running.send(operator(), 'POST', `/companies/${companyId}/env/migrate-inline`, {
+      apply: true
+    })
+    t.match(migrated, {
+      status: 200,
+      body: { values: 0, failures: [{ targetId: before, code: 'infra_secret' }] }
+    })
+    t.same(
+      (await secretsOf(companyId)).map(({ name }: { name: string }) => name),
+      ['kept']
+    )
+    for (const value of [...spellings.slice(0, -1)]) t.notOk(running.logs().includes(value))
+  }
+)
+
+t.test('what is only alike is stored', async (t) => {
+  const running = await startSecrets(t, database, ownEnv)
+  const { origin, host } = new URL(database.url('secrets').replace('postgres:', 'http:'))
+  const values = [ownSecret.slice(1), `${ownSecret.slice(0, -1)}x`, origin, host, 'k9+'.repeat(1_000)]
+  const companyId = newId()
+  for (const [index, value] of values.entries()) {
+    const { status } = await running.send(operator(), 'POST', `/companies/${companyId}/secrets`, {
+      name: `alike ${index}`,
+      value
+    })
+    t.equal(status, 201, String(index))
+  }
+})
 
 t.test(
   'keys that a chain has loaded count too, and an agent’s own AWS key is a company secret like any',

@@ -17,6 +17,7 @@ import { IntegrityError } from '../crypto/crypto-error.js'
 import type { SecretsDatabase } from '../database.js'
 import type { CompanyKeyring } from '../keyring/company-keyring.js'
 import { claimNonce } from '../nonce/nonce-store.js'
+import type { OwnCredentials } from '../secret/own-credentials.js'
 import { type ParsedEnvironment, parseEnvironment, pathOf, sizeFault } from './environment-input.js'
 import {
   type EnvironmentRow,
@@ -40,10 +41,12 @@ export interface EnvironmentService {
 export function createEnvironmentService({
   db,
   companyKeys,
+  ownCredentials,
   strictMode
 }: {
   db: Db<SecretsDatabase>
   companyKeys: CompanyKeyring
+  ownCredentials: Pick<OwnCredentials, 'isIn'>
   strictMode: boolean
 }): EnvironmentService {
   return {
@@ -61,6 +64,8 @@ export function createEnvironmentService({
 
     async put(caller, target, input) {
       const parsed = parseEnvironment(input.env, { strictMode })
+      for (const [name, value] of parsed.plain)
+        if (ownCredentials.isIn(value)) parsed.faults.push(ownCredentialFault(name))
       const companyKey = await companyKeys.forSealing(target.companyId)
       return transaction(
         db,
@@ -179,6 +184,15 @@ async function findReferences(
     }
     return [{ name, secretId: secret.id, version }]
   })
+}
+
+/** Inline or not: agents are not given what the deployment runs with. */
+function ownCredentialFault(name: string): ProblemEntry {
+  return {
+    pointer: pathOf(name),
+    code: 'infra_secret',
+    message: 'this is a credential that the deployment itself runs with: give agents one of their own'
+  }
 }
 
 function placeholderFault(name: string): ProblemEntry {

@@ -5,6 +5,7 @@ import {
   type UnmovedEnvironment
 } from '@paperclip/contracts'
 import { type Db, transaction } from '@paperclip/db'
+import { AppError } from '@paperclip/server'
 import type { Caller } from '../auth/caller.js'
 import type { Target } from '../binding/binding-store.js'
 import { IntegrityError } from '../crypto/crypto-error.js'
@@ -13,6 +14,7 @@ import type { SecretsDatabase } from '../database.js'
 import { openPlainValues } from '../environment/sealed-plain.js'
 import type { CompanyKeyring } from '../keyring/company-keyring.js'
 import { claimNonce } from '../nonce/nonce-store.js'
+import type { OwnCredentials } from '../secret/own-credentials.js'
 import {
   countEnvironmentsAfter,
   type EnvironmentPosition,
@@ -39,7 +41,7 @@ export interface InlineMigrationService {
   /**
    * Walks environments until a bound is reached. With `apply` each is moved in a transaction of its own: cut off at any
    * point, every environment is done or untouched, and going on, or starting again, does what is left. One that does
-   * not verify is reported, and the others are done.
+   * not verify, or holds a credential of the deployment's own, is reported, and the others are done.
    */
   migrate(caller: Caller, companyId: string, request: MigrationRequest): Promise<MigrationPart>
 }
@@ -54,6 +56,7 @@ const attemptsMax = 3
 interface Deps {
   db: Db<SecretsDatabase>
   companyKeys: CompanyKeyring
+  ownCredentials: Pick<OwnCredentials, 'refuse'>
   /** A clock that never goes back. */
   monotonicMs: () => number
 }
@@ -85,8 +88,9 @@ export function createInlineMigrationService(deps: Deps): InlineMigrationService
           entries.push(...found)
           if (found.length > 0) targets++
         } catch (error) {
-          if (!(error instanceof IntegrityError)) throw error
-          failures.push({ ...position, code: 'integrity_failure' })
+          const code = error instanceof IntegrityError || error instanceof AppError ? error.code : null
+          if (code !== 'integrity_failure' && code !== 'infra_secret') throw error
+          failures.push({ ...position, code })
         }
       }
       const remaining = await countEnvironmentsAfter(db, companyId, position)
@@ -119,12 +123,13 @@ interface Treatment {
 
 /** Looks without a lock first, so that what has nothing inline is not written; what is moved is decided under it. */
 async function treat(
-  { db, companyKeys }: Deps,
+  { db, companyKeys, ownCredentials }: Deps,
   { caller, target, row, apply }: Treatment
 ): Promise<InlineValue[]> {
   const { companyId, targetType, targetId } = target
   const { inline } = splitValues(row, await lookInto(companyKeys, target, row))
   if (inline.size === 0) return []
+  for (const value of inline.values()) ownCredentials.refuse(value)
   if (!apply)
     return [...inline.keys()].map((name) => ({ targetType, targetId, name, secretId: null, secretKey: null }))
   const companyKey = await companyKeys.forSealing(companyId)

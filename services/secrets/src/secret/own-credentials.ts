@@ -1,43 +1,48 @@
-import { createHash } from 'node:crypto'
 import { ownCredentialGuidance } from '@paperclip/contracts'
 import { AppError, type SecretValue } from '@paperclip/server'
+import { credentialForms } from './credential-forms.js'
+import { createFormFinder } from './form-finder.js'
 
 /** What this deployment runs with itself, and no company may store. */
 export interface OwnCredentials {
-  /** Throws `infra_secret` for a value that is, or names as one of its words, a credential of this process. */
-  refuse(value: Buffer): void
+  /** Says whether a text is, or holds anywhere, a credential of this process, in any spelling of its bytes. */
+  isIn(text: string | Buffer): boolean
+  /** Throws `infra_secret` for such a text. */
+  refuse(text: string | Buffer): void
 }
 
-/** What a credential stands between in a file, a line of shell, or JSON. Padding of base64 is no part of it. */
-const separators = /[\s"'`,;:=&<>{}()[\]]+/
+/** What is shorter may stand in any text by chance; nothing that is made at random is. */
+const credentialBytesMin = 16
 
 /**
- * Knows the credentials of this process by digest, so that comparing takes the same time whatever is alike.
+ * Knows the credentials of this process, so that comparing takes the same time whatever is alike.
  *
  * Only those are refused, and no key because of its look alone: an agent's own AWS key is what company secrets are
- * for. `held` gives what a credential chain has loaded so far.
+ * for. `held` gives what is known only while the process runs: what a credential chain has loaded so far, the keys of
+ * callers.
  */
 export function createOwnCredentials(options: {
   readonly configured: readonly SecretValue[]
   readonly held: () => readonly SecretValue[]
 }): OwnCredentials {
   const { configured, held } = options
+
+  function isIn(text: string | Buffer): boolean {
+    const own = new Set([...configured, ...held()].map((each) => each.reveal()))
+    const long = [...own].filter((each) => Buffer.byteLength(each) >= credentialBytesMin)
+    const isFoundIn = createFormFinder(long.flatMap(credentialForms))
+    // Encoded text is broken into lines, and is the same text; so is that of a URL.
+    const bare = text.toString().replaceAll(/\s+/g, '')
+    const decoded = bare.replaceAll(/%([0-9A-Fa-f]{2})/g, (_, code: string) =>
+      String.fromCharCode(Number.parseInt(code, 16))
+    )
+    return [...new Set([bare, decoded])].some((each) => isFoundIn(Buffer.from(each)))
+  }
+
   return {
-    refuse(value) {
-      const own = [...configured, ...held()].map((each) => withoutPadding(each.reveal()))
-      const lengths = new Set(own.map(({ length }) => length))
-      const digests = new Set(own.map(digestOf))
-      const words = value.toString().split(separators).map(withoutPadding)
-      const found = words.some((word) => lengths.has(word.length) && digests.has(digestOf(word)))
-      if (found) throw new AppError('infra_secret', { detail: ownCredentialGuidance })
+    isIn,
+    refuse(text) {
+      if (isIn(text)) throw new AppError('infra_secret', { detail: ownCredentialGuidance })
     }
   }
-}
-
-function withoutPadding(text: string): string {
-  return text.replace(/={1,2}$/, '')
-}
-
-function digestOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
 }

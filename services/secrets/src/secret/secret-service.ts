@@ -80,6 +80,10 @@ export function createSecretService(deps: SecretServiceDeps): SecretService {
     async create(caller, companyId, input) {
       const { name, key, description, material } = checkNewSecret(input)
       if ('value' in material) ownCredentials.refuse(material.value)
+      const { externalRef = '', providerMetadata = null } = input
+      ownCredentials.refuse(
+        [name, key, description ?? '', externalRef, JSON.stringify(providerMetadata)].join('|')
+      )
       const named = { id: input.providerConfigId, provider: input.provider }
       const vault = await chooseVault(db, companyId, named)
       const provider = input.provider ?? vault?.provider ?? defaultProvider
@@ -126,6 +130,7 @@ export function createSecretService(deps: SecretServiceDeps): SecretService {
     },
 
     async update(caller, id, input) {
+      ownCredentials.refuse([input.name, input.key, input.description, input.externalRef].join('|'))
       let wanted: { companyId: string; name: string; key: string } | null = null
       const row = await takingName(
         deps,
