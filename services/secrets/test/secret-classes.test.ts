@@ -1,7 +1,10 @@
 /** What belongs to the deployment or to a provider account is no company secret, whichever way it comes. */
 import { randomBytes } from 'node:crypto'
 import { findInfraSecret, newId } from '@paperclip/contracts'
+import { SecretValue } from '@paperclip/server'
+import fc from 'fast-check'
 import t from 'tap'
+import { createOwnCredentials } from '../src/secret/own-credentials.js'
 import { testCredential } from './emulator/emulator.js'
 import { createSecret } from './support/fixtures.js'
 import { importScene } from './support/import-scene.js'
@@ -248,3 +251,36 @@ t.test(
       t.equal((await post(value)).status, 201)
   }
 )
+
+t.test(
+  'a credential is found wherever it stands in a value, and in no value that lacks a byte of it',
+  (t) => {
+    const credential = fc
+      .base64String({ minLength: 20, maxLength: 64 })
+      .map((text) => text.replace(/=+$/, ''))
+    const padding = fc.uint8Array({ maxLength: 400 }).map((bytes) => Buffer.from(bytes).toString('latin1'))
+    fc.assert(
+      fc.property(credential, fc.nat(), padding, padding, (text, place, before, after) => {
+        const configured = [new SecretValue(text), new SecretValue('another-credential-of-ours')]
+        const own = createOwnCredentials({ configured, held: () => [] })
+        const at = place % text.length
+        const damaged = `${text.slice(0, at)}!${text.slice(at + 1)}`
+        return own.isIn(`${before}\0${text}\0${after}`) && !own.isIn(`${before}\0${damaged}\0${after}`)
+      }),
+      { numRuns: 500 }
+    )
+    t.end()
+  }
+)
+
+t.test('a credential that is loaded later is refused from then on', (t) => {
+  const held: SecretValue[] = []
+  const own = createOwnCredentials({ configured: [], held: () => held })
+  const text = randomBytes(24).toString('base64')
+  t.notOk(own.isIn(text))
+  held.push(new SecretValue(text))
+  t.ok(own.isIn(text))
+  held.pop()
+  t.notOk(own.isIn(text))
+  t.end()
+})

@@ -1,52 +1,54 @@
 import { createHash, randomInt } from 'node:crypto'
 
-/** A prime, of which the product with another number below it is still an exact number. */
-const modulus = 67_108_859
-const byteValues = 256
+/** Shorter texts cannot be looked for. */
+export const formBytesMin = 16
+const uint32Max = 2 ** 32
 
 /**
- * Makes a search for any of some texts within another one (Karp and Rabin, 1987). How long it takes tells nothing of how
- * far something was alike: each window is compared by a number under a base drawn here, and what agrees by its digest.
+ * Makes a search for any of some texts of at least {@link formBytesMin} bytes within another one. One pass, however many
+ * they are: the first bytes of each are known by a number that rolls along (Karp and Rabin, 1987), of a base drawn here.
+ *
+ * How long it takes says nothing of a text that is looked for to whoever has not those first bytes already, and what
+ * follows them is compared by its digest.
  */
 export function createFormFinder(forms: readonly string[]): (text: Buffer) => boolean {
-  const base = randomInt(byteValues, modulus)
+  // Odd, so that multiplying by it loses nothing.
+  const base = randomInt(uint32Max / 2) * 2 + 1
   const digests = new Set<string>()
-  const byLength = new Map<number, Set<number>>()
+  const lengthsByHash = new Map<number, Set<number>>()
   for (const form of forms) {
     const bytes = Buffer.from(form)
-    if (bytes.length === 0) continue
+    if (bytes.length < formBytesMin) continue
     digests.add(digestOf(bytes))
-    const hashes = byLength.get(bytes.length) ?? new Set()
-    hashes.add(bytes.reduce((hash, byte) => step(hash, byte), 0))
-    byLength.set(bytes.length, hashes)
+    const hash = bytes.subarray(0, formBytesMin).reduce((sum, byte) => step(sum, byte), 0)
+    lengthsByHash.set(hash, (lengthsByHash.get(hash) ?? new Set()).add(bytes.length))
   }
+  let weight = 1
+  for (let at = 0; at < formBytesMin; at++) weight = Math.imul(weight, base)
 
   function step(hash: number, byte: number): number {
-    return (hash * base + byte) % modulus
+    return (Math.imul(hash, base) + byte) | 0
   }
 
-  /** What the first byte of a window counts. */
-  function weightOf(length: number): number {
-    let weight = 1
-    for (let at = 1; at < length; at++) weight = (weight * base) % modulus
-    return weight
+  function isAt(text: Buffer, start: number, lengths: ReadonlySet<number>): boolean {
+    return [...lengths].some(
+      (length) => start + length <= text.length && digests.has(digestOf(text.subarray(start, start + length)))
+    )
   }
 
-  function findOf(text: Buffer, length: number, hashes: ReadonlySet<number>): boolean {
-    const weight = weightOf(length)
+  return (text) => {
     let hash = 0
-    for (const [at, byte] of text.entries()) {
-      const leaving = at < length ? 0 : (text[at - length] ?? 0)
-      hash = step((hash + modulus - ((leaving * weight) % modulus)) % modulus, byte)
-      if (at + 1 < length || !hashes.has(hash)) continue
-      if (digests.has(digestOf(text.subarray(at + 1 - length, at + 1)))) return true
+    for (let at = 0; at < text.length; at++) {
+      const leaving = at < formBytesMin ? 0 : (text[at - formBytesMin] ?? 0)
+      hash = (step(hash, text[at] ?? 0) - Math.imul(leaving, weight)) | 0
+      if (at + 1 < formBytesMin) continue
+      const lengths = lengthsByHash.get(hash)
+      if (lengths !== undefined && isAt(text, at + 1 - formBytesMin, lengths)) return true
     }
     return false
   }
-
-  return (text) => [...byLength].some(([length, hashes]) => findOf(text, length, hashes))
 }
 
 function digestOf(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex')
+  return createHash('sha256').update(bytes).digest('base64')
 }

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto'
 import { ownCredentialGuidance } from '@paperclip/contracts'
 import { AppError, type SecretValue } from '@paperclip/server'
 import { credentialForms } from './credential-forms.js'
-import { createFormFinder } from './form-finder.js'
+import { createFormFinder, formBytesMin } from './form-finder.js'
 
 /** What this deployment runs with itself, and no company may store. */
 export interface OwnCredentials {
@@ -10,9 +11,6 @@ export interface OwnCredentials {
   /** Throws `infra_secret` for such a text. */
   refuse(text: string | Buffer): void
 }
-
-/** What is shorter may stand in any text by chance; nothing that is made at random is. */
-const credentialBytesMin = 16
 
 /**
  * Knows the credentials of this process, so that comparing takes the same time whatever is alike.
@@ -26,11 +24,19 @@ export function createOwnCredentials(options: {
   readonly held: () => readonly SecretValue[]
 }): OwnCredentials {
   const { configured, held } = options
+  let known = { digest: '', isFoundIn: createFormFinder([]) }
+
+  /** Made anew only when a credential came or went: writes pay for one search, not for its preparation. */
+  function finder(): (text: Buffer) => boolean {
+    const own = [...new Set([...configured, ...held()].map((each) => each.reveal()))]
+    const digest = createHash('sha256').update(JSON.stringify(own)).digest('base64')
+    if (digest !== known.digest)
+      known = { digest, isFoundIn: createFormFinder(own.filter(isLong).flatMap(credentialForms)) }
+    return known.isFoundIn
+  }
 
   function isIn(text: string | Buffer): boolean {
-    const own = new Set([...configured, ...held()].map((each) => each.reveal()))
-    const long = [...own].filter((each) => Buffer.byteLength(each) >= credentialBytesMin)
-    const isFoundIn = createFormFinder(long.flatMap(credentialForms))
+    const isFoundIn = finder()
     // Encoded text is broken into lines, and is the same text; so is that of a URL.
     const bare = text.toString().replaceAll(/\s+/g, '')
     const decoded = bare.replaceAll(/%([0-9A-Fa-f]{2})/g, (_, code: string) =>
@@ -45,4 +51,9 @@ export function createOwnCredentials(options: {
       if (isIn(text)) throw new AppError('infra_secret', { detail: ownCredentialGuidance })
     }
   }
+}
+
+/** What is shorter may stand in any text by chance; nothing that is made at random is. */
+function isLong(credential: string): boolean {
+  return Buffer.byteLength(credential) >= formBytesMin
 }
