@@ -1,5 +1,5 @@
 /** What belongs to the deployment or to a provider account is no company secret, whichever way it comes. */
-import { randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { findInfraSecret, newId } from '@paperclip/contracts'
 import { SecretValue } from '@paperclip/server'
 import fc from 'fast-check'
@@ -255,9 +255,10 @@ t.test(
 t.test(
   'a credential is found wherever it stands in a value, and in no value that lacks a byte of it',
   (t) => {
+    // As keys are made: one of repeated characters is written in many other ways that are alike.
     const credential = fc
-      .base64String({ minLength: 20, maxLength: 64 })
-      .map((text) => text.replace(/=+$/, ''))
+      .tuple(fc.nat(), fc.integer({ min: 20, max: 64 }))
+      .map(([seed, length]) => hash('sha512', String(seed), 'base64').slice(0, length))
     const padding = fc.uint8Array({ maxLength: 400 }).map((bytes) => Buffer.from(bytes).toString('latin1'))
     fc.assert(
       fc.property(credential, fc.nat(), padding, padding, (text, place, before, after) => {
