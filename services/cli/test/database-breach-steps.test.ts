@@ -9,6 +9,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync
 } from 'node:fs'
@@ -25,8 +26,9 @@ const isRoot = process.getuid?.() === 0
 /** Answers as the command line does, keeps the state of two master keys in a file, and writes down what it was told. */
 const standIn = `
 printf '%s\\n' "$*" >>"$STAND_IN/calls"
+[ ! -e "$STAND_IN/refused" ] || [ "$*" != "$(cat "$STAND_IN/refused")" ] || exit 1
 case "$*" in
-'auth whoami') echo 'instance admin  yes' ;;
+'auth whoami') echo "instance admin  $([ -e "$STAND_IN/member" ] && echo no || echo yes)" ;;
 'master-key status') cat "$STAND_IN/keys" ;;
 'master-key rotate --to ${waiting}') printf '%s\\n' '${waiting} active - 1' '${former} former - 1' >"$STAND_IN/keys" ;;
 'master-key retire ${former} --yes') printf '%s\\n' '${waiting} active - 1' '${former} retired - 0' >"$STAND_IN/keys" ;;
@@ -61,6 +63,53 @@ function newWorld(name: string) {
 }
 
 t.testdir()
+
+t.test('every step is done in its order, and one whose command fails is not noted, nor any after it', (t) => {
+  const whole = newWorld('whole')
+  t.match(whole.run(), { status: 0 })
+  const changes = (world: typeof whole) =>
+    world
+      .calls()
+      .trim()
+      .split('\n')
+      .filter((call) => !/whoami|status/.test(call))
+  const order = [
+    ['1', 'user end-sessions --all --yes'],
+    ['1', 'user revoke-keys --all --yes'],
+    ['1', 'invite revoke --all --all-companies'],
+    ['2', `agent rotate-keys --all-companies --out ${join(whole.out, 'keys')} --yes`],
+    ['3', `master-key rotate --to ${waiting}`],
+    ['3', `master-key retire ${former} --yes`],
+    ['4', 'secrets exposed --all-companies'],
+    ['5', 'user revoke-keys --this']
+  ] as const
+  t.same(
+    changes(whole),
+    order.map(([, call]) => call)
+  )
+  // A rotation that is refused is asked for again for two minutes: a process may still be starting.
+  for (const [at, [step, call]] of order.entries()) {
+    if (call.startsWith('master-key rotate')) continue
+    const world = newWorld(`refused-${at}`)
+    const refused = call.replace(whole.out, world.out)
+    writeFileSync(world.file('refused'), refused)
+    t.match(world.run(), { status: 1, stderr: new RegExp(`step ${step} of 5 failed`) }, call)
+    t.equal(changes(world).at(-1), refused, 'nothing is called after it')
+    t.notOk(existsSync(join(world.out, 'steps', step)), call)
+    rmSync(world.file('refused'))
+    t.match(world.run(), { status: 0, stderr: /done\. From the stolen database/ }, `${call}, again`)
+    t.equal(changes(world).filter((each) => each === refused).length, 2, call)
+  }
+  t.end()
+})
+
+t.test('nothing is called for whoever is no instance admin', (t) => {
+  const world = newWorld('member')
+  writeFileSync(world.file('member'), '')
+  t.match(world.run(), { status: 1, stderr: /nothing was changed/ })
+  t.equal(world.calls(), 'auth whoami\n')
+  t.end()
+})
 
 t.test('a record that a power cut emptied does not pass for a master key that was replaced', (t) => {
   for (const text of ['', '\n']) {
