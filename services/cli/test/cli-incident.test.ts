@@ -35,6 +35,15 @@ function folder(): string {
   return dir
 }
 
+/** A list of which every row has a page of its own. */
+const aRowAPage =
+  (rows: readonly unknown[]): FakeHandler =>
+  ({ query }) => {
+    const next = Number(query.cursor ?? 0) + 1
+    const link = next < rows.length ? { link: `</api/x?cursor=${next}>; rel="next"` } : {}
+    return { body: rows.slice(next - 1, next), ...link }
+  }
+
 /** An agent's keys as a gateway keeps them. `creates` may fail a creation, before or after it has happened. */
 function keeper(
   keys: AgentKeyView[],
@@ -49,7 +58,7 @@ function keeper(
   const handlers: Record<string, FakeHandler> = {
     listCompanies: () => ({ body: [acme] }),
     listAgents: () => ({ body: [coder] }),
-    listAgentKeys: () => ({ body: keys }),
+    listAgentKeys: (call, count) => aRowAPage(keys)(call, count),
     createAgentKey: ({ body }, count) => {
       const { name } = body as { name: string }
       if (creates(count, () => make(name)) === null) return null
@@ -210,11 +219,12 @@ t.test('a folder of somebody else, or at work, is left alone; a key made meanwhi
 t.test('everybody is signed out, and their keys and invites revoked, when all are meant', async (t) => {
   const bob: UserView = { ...ada, id: 'u-2', email: 'bob@example.com' }
   const invite = { id: sampleId(8), role: 'viewer', expiresAt: time, createdAt: time }
+  let isDown = false
   const gateway = await fakeGateway(t, {
-    listUsers: () => ({ body: [bob, ada] }),
+    listUsers: aRowAPage([bob, ada]),
     endUserSessions: ({ params }) =>
-      params.id === 'u-2' ? { problem: 'not_found' } : { body: { ok: true } },
-    revokeUserKeys: () => ({ body: { revoked: 2 } }),
+      isDown ? null : params.id === 'u-2' ? { problem: 'not_found' } : { body: { ok: true } },
+    revokeUserKeys: () => (isDown ? null : { body: { revoked: 2 } }),
     getCliMe: (_, count) => ({
       body: {
         user: null,
@@ -228,14 +238,17 @@ t.test('everybody is signed out, and their keys and invites revoked, when all ar
       }
     }),
     revokeCurrentBoardKey: () => ({ body: { revoked: true, keyId: sampleId(9) } }),
-    listCompanies: () => ({ body: [acme, { ...acme, id: sampleId(1, 2), status: 'archived' }] }),
-    listInvites: ({ params }) => ({
-      body: params.companyId === companyId ? [invite, { ...invite, id: sampleId(8, 2) }] : []
-    }),
-    revokeInvite: (_, count) => (count === 2 ? { problem: 'not_found' } : { body: { ok: true } }),
-    listSecrets: ({ params }) => ({
-      body:
-        params.companyId === companyId
+    listCompanies: aRowAPage([acme, { ...acme, id: sampleId(1, 2), status: 'archived' }]),
+    listInvites: (call, count) =>
+      aRowAPage(call.params.companyId === companyId ? [invite, { ...invite, id: sampleId(8, 2) }] : [])(
+        call,
+        count
+      ),
+    revokeInvite: (_, count) =>
+      isDown ? null : count === 2 ? { problem: 'not_found' } : { body: { ok: true } },
+    listSecrets: (call, count) =>
+      aRowAPage(
+        call.params.companyId === companyId
           ? [
               anthropic,
               { ...anthropic, id: sampleId(4, 2), key: 'far', provider: 'aws_secrets_manager' },
@@ -250,7 +263,7 @@ t.test('everybody is signed out, and their keys and invites revoked, when all ar
               { ...anthropic, id: sampleId(4, 4), key: 'asleep', status: 'disabled' }
             ]
           : []
-    })
+      )(call, count)
   })
   const cli = (...args: string[]) => runCli(args, { origin: gateway.origin })
   for (const verb of ['end-sessions', 'revoke-keys']) {
@@ -287,6 +300,13 @@ t.test('everybody is signed out, and their keys and invites revoked, when all ar
     'what lies elsewhere is not in this database'
   )
   t.match(await cli('secrets', 'exposed', '--all-companies', '--company-id', companyId), { code: 2 })
+  isDown = true
+  for (const all of [
+    ['user', 'end-sessions', '--all', '--yes'],
+    ['user', 'revoke-keys', '--all', '--yes'],
+    ['invite', 'revoke', '--all', '--all-companies']
+  ])
+    t.match(await cli(...all), { code: 1, stderr: /ended the connection/ }, 'what was not done is not said')
   t.same(gateway.violations, [])
 })
 
