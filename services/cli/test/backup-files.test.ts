@@ -74,6 +74,21 @@ t.test('two commands at once do not share a folder, and nothing of others is rem
   )
 })
 
+t.test(
+  'a restore whose database cannot be placed leaves no keys, which would start without it',
+  async (t) => {
+    await newInstance('alone')
+    const folder = join(scratch, 'backup-alone')
+    await createBackup(envOf('alone'), folder)
+    await mkdir(join(folder, 'database'))
+    const paths = pathsOf('unplaced')
+    await t.rejects(restoreBackup({ PAPERCLIP_HOME: join(scratch, 'unplaced') }, folder), {
+      message: /holds no database/
+    })
+    for (const path of [paths.env, paths.masterKey]) t.notOk(existsSync(path), path)
+  }
+)
+
 t.test('a restore says so where a link already stands for a file of the instance', async (t) => {
   const paths = pathsOf('occupied')
   await newInstance('source')

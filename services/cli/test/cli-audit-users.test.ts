@@ -87,6 +87,13 @@ t.test('an export cut off half-way goes on where it was, and no row is lost, dou
   })
   t.notOk(existsSync(output), 'an unfinished export never has the name')
   t.match(await exported('--action', 'x.y'), { code: 1, stderr: /of another export/ })
+  const kept = gateway.calls.length
+  t.notMatch((await exported('--restart')).stderr, /going on/)
+  t.match(
+    gateway.calls.slice(kept).find(({ operationId }) => operationId === 'listActivity')?.query.cursor,
+    undefined,
+    'all of it is asked for again'
+  )
   // What a kill leaves behind: a page that was being written.
   const part = `${output}.part`
   await writeFile(part, `${await readFile(part, 'utf8')}0198f7a0-half`)

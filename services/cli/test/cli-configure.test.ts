@@ -1,4 +1,4 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { settledEnvironment } from '../src/configure/settled-environment.js'
@@ -26,7 +26,11 @@ t.test(
         stderr: /changed PAPERCLIP_DEPLOYMENT_MODE[\s\S]*hint: .*doctor/
       }
     )
+    const config = join(folder, 'config.json')
+    const former = await readFile(config, 'utf8')
+    const reader = await open(config)
     t.match(await configure('secrets', '--set', 'strictMode=true', '--yes'), { code: 0 })
+    t.equal(await reader.readFile('utf8').finally(() => reader.close()), former, 'who reads, reads on')
     const secretsOf = { URL_HERE: url, KEY_HERE: strong[0] }
     t.match(await configure('database', '--set-env', 'url=URL_HERE', '--yes', secretsOf), { code: 0 })
     const told = await configure('auth', '--set-env', 'sessionSecret=KEY_HERE', '--yes', '--json', secretsOf)
