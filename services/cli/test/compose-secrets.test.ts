@@ -25,6 +25,8 @@ type Loaded = Record<string | number, unknown>
 /** Empty while nothing is rotated. */
 const formers = ['agent_jwt_secret_previous', 'master_key_previous']
 
+// Each drill starts a shell with some thirty commands.
+t.setTimeout(100_000)
 const run = promisify(execFile)
 const names = [
   ...['agent_jwt_secret', 'audit_key', 'better_auth_secret', 'gateway-key.json', 'gateway_database_url'],
@@ -194,7 +196,14 @@ async function drill(test: { teardown(clean: () => void): void }, counted: strin
   const compose = join(backup, 'compose')
   const quoted = [process.execPath, standIn, backup, counted].map((word) => `'${word}'`).join(' ')
   writeFileSync(compose, `#!/bin/sh\nexec ${quoted} "$@"\n`, { mode: 0o755 })
-  const live = { COMPOSE_PROJECT_NAME: 'live', PAPERCLIP_PORT: '3100', REDIS_URL: 'redis://live' }
+  const live = {
+    COMPOSE_PROJECT_NAME: 'live',
+    PAPERCLIP_PORT: '3100',
+    REDIS_URL: 'redis://live',
+    DATABASE_URL: 'postgres://live',
+    AWS_ACCESS_KEY_ID: 'live',
+    PAPERCLIP_SECRETS_AWS_DEPLOYMENT_ID: 'live'
+  }
   const env = { ...process.env, ...live, COMPOSE: compose, TMPDIR: join(backup, 'tmp') }
   const said = await run('sh', [`${repositoryRoot}deploy/restore-drill.sh`, backup], { env }).then(
     ({ stdout, stderr }) => `0 ${stdout}${stderr}`,
@@ -234,12 +243,13 @@ t.test(
 
 t.test('a drill in which no value was opened proves nothing, and says so', async (t) => {
   const nothing = '0 of secrets, 0 of environments'
-  const [empty, deleted, elsewhere, broken] = await Promise.all(
+  const [empty, deleted, elsewhere, broken, cut] = await Promise.all(
     [
       nothing,
       `${nothing}; of deleted companies, which nothing opens: 3`,
       `${nothing}; at a provider, which was not asked: 3`,
-      '5 of secrets, 0 of environments; that do not open: 1'
+      '5 of secrets, 0 of environments; that do not open: 1',
+      'a dump that is cut off'
     ].map((counted) => drill(t, counted))
   )
   for (const drilled of [empty, deleted]) {
@@ -248,5 +258,8 @@ t.test('a drill in which no value was opened proves nothing, and says so', async
   }
   t.match(elsewhere?.said, /^0 [\s\S]*WARNING: all values lie at a provider[\s\S]*the backup restores/)
   t.match(broken?.said, /^1 [\s\S]*that do not open: 1/)
-  for (const drilled of [empty, deleted, elsewhere, broken]) t.match(drilled?.notes.at(-1), /down -v/)
+  t.match(cut?.said, /^1 [\s\S]*the dump could not be restored/)
+  for (const { said } of [broken, cut].filter((each) => each !== undefined))
+    t.notMatch(said, /the backup restores/)
+  for (const drilled of [empty, deleted, elsewhere, broken, cut]) t.match(drilled?.notes.at(-1), /down -v/)
 })
