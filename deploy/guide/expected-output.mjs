@@ -9,8 +9,8 @@ const secrets = [
 ]
 
 /**
- * Finds the first expected line that does not occur, in order, or null. `…` stands for anything in a line, and any
- * number of blanks for any other.
+ * Finds the first expected line that does not occur, in order, or null. A line is the whole line that was printed, but
+ * for blanks around it; `…` stands for anything in it, and any number of blanks for any other.
  *
  * @param {string} expected
  * @param {string} output
@@ -30,7 +30,12 @@ export function findMissingLine(expected, output) {
 
 function patternOf(line) {
   const parts = line.split('…').map((part) => part.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'))
-  return new RegExp(parts.join('.*').replace(/[ \t]+/g, '[ \\t]+'))
+  return new RegExp(`^\\s*${parts.join('.*').replace(/[ \t]+/g, '[ \\t]+')}\\s*$`)
+}
+
+/** Says whether any output at all would be the expected one. */
+export function isVacuous(expected) {
+  return !/[^\s…]/.test(expected)
 }
 
 /** Makes output fit to be shown. */

@@ -5,6 +5,9 @@ import { GuideError } from './guide-error.mjs'
 /** How a program says that Ctrl-C ended it: of its own accord, or by the signal. */
 const endedByInterrupt = [0, 130]
 
+/** How bash says that a command cannot be run, or is none. */
+const notStarted = [126, 127]
+
 /** What went wrong at a line, with what the block printed. */
 export function failure(running, { line }, message) {
   return new GuideError(message, { line, output: running.output() })
@@ -12,9 +15,12 @@ export function failure(running, { line }, message) {
 
 /** A block that has ended by itself. */
 export function judgeEnd(running, { fails, line }) {
-  const { status, reason } = running.end
+  const { status, reason, isWhole } = running.end
   if (fails === null && status !== 0) throw failure(running, running.end, `the command ended with ${reason}`)
   if (fails === true && status === 0) throw failure(running, { line }, 'this should fail, and did not')
+  if (fails !== null && notStarted.includes(status))
+    throw failure(running, running.end, `this should fail, and was not even started: ${reason}`)
+  if (!isWhole) throw failure(running, running.end, 'this ended before its last command')
   if (typeof fails === 'number' && status !== fails)
     throw failure(running, { line }, `this should end with status ${fails}, and did with ${reason}`)
 }

@@ -1,6 +1,8 @@
 /** Reads a guide: how it begins, and its fenced blocks with what their info strings say. README.md has the convention. */
+import { requireProof } from './block-proof.mjs'
 import { GuideError } from './guide-error.mjs'
 import { deployments, parseInfo } from './parse-info.mjs'
+import { readProse } from './prose.mjs'
 
 export const beginnings = ['nothing', 'instance', 'team', 'aws']
 
@@ -31,9 +33,12 @@ export const beginnings = ['nothing', 'instance', 'team', 'aws']
 export function parseGuide(text) {
   const lines = text.split('\n')
   const blocks = []
+  const prose = readProse()
   for (let index = 0; index < lines.length; index++) {
+    prose.take(lines[index], index + 1)
     const fence = /^(?<indent>\s*)(?<mark>`{3,}|~{3,})(?<info>.*)$/.exec(lines[index])?.groups
     if (fence === undefined) continue
+    prose.refuseHidden(index + 1)
     const closing = new RegExp(`^\\s*${fence.mark[0]}{${fence.mark.length},}\\s*$`)
     const end = lines.findIndex((line, at) => at > index && closing.test(line))
     if (end === -1) throw new GuideError('this block is never closed', { line: index + 1, exitCode: 2 })
@@ -46,6 +51,7 @@ export function parseGuide(text) {
     index = end
   }
   requireCommandBefore(blocks)
+  for (const [index, block] of blocks.entries()) requireProof(block, blocks[index + 1])
   return { ...parseHead(lines[0]), blocks }
 }
 

@@ -2,8 +2,10 @@
 import { GuideError } from './guide-error.mjs'
 
 const attribute = /^(?<name>[a-z]+)(?:=(?:"(?<quoted>(?:[^"\\]|\\.)*)"|(?<plain>[^\s"]+)))?(?:\s+|$)/
-/** What would be commands that nothing runs, by a name that looks as if they were. */
-const otherShells = ['bash', 'console', 'shell', 'zsh', 'fish', 'powershell']
+/** What is shown and not run. Any other name may be one more way to write commands, which nothing would run. */
+const shownLanguages = [
+  'caddyfile', 'csv', 'diff', 'html', 'http', 'ini', 'js', 'json', 'log', 'mermaid', 'nginx', 'sql', 'toml', 'ts', 'yaml'
+] // biome-ignore format: a list reads better packed
 /** What a guide can be tried on. */
 export const deployments = ['instance', 'compose']
 const persons = ['claim', 'approve', 'join']
@@ -25,7 +27,8 @@ export function parseInfo(info, line) {
   }
   const [language = ''] = info.trim().split(/\s+/)
   if (language === '') fail('this block names no language: sh is run, text is expected, others are shown')
-  if (otherShells.includes(language)) fail(`a block of ${language} would never be run: write sh`)
+  if (!['sh', 'text', ...shownLanguages].includes(language))
+    fail(`a block of ${language} would never be run: write sh, or one of ${shownLanguages.join(', ')}`)
   const given = readAttributes(info.trim().slice(language.length).trim(), fail)
   const allowed = known[language] ?? known.other
   for (const name of Object.keys(given))
@@ -35,6 +38,7 @@ export function parseInfo(info, line) {
   if (on !== undefined && !deployments.includes(on)) fail(`on is ${deployments.join(' or ')}`)
   if ([file, append, terminal, stays, needs].includes(true)) fail('this attribute wants a value')
   if (fails !== undefined && fails !== true && !/^[1-9]\d{0,2}$/.test(fails)) fail('fails is a status from 1')
+  if (stays !== undefined && fails !== undefined) fail('what stays in the foreground does not fail')
   if (file !== undefined && append !== undefined) fail('a block is a file or is appended to one')
   const path = file ?? append
   return {
@@ -71,9 +75,11 @@ function readAttributes(text, fail) {
 }
 
 function patternOf(text, fail) {
+  let pattern
   try {
-    return new RegExp(text)
+    pattern = new RegExp(text)
   } catch {
     return fail(`"${text}" is no regular expression`)
   }
+  return pattern.test('') ? fail(`"${text}" is there before anything is printed`) : pattern
 }

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { markCommands } from './mark-commands.mjs'
 import { ProcessGroup } from './process-group.mjs'
 import { quote } from './shell-quote.mjs'
 
@@ -20,7 +21,8 @@ export function openTerminal({ name, guide, folder, env, scratch }) {
 
   /**
    * Starts a block. `output()` is all it has written so far, both streams in the order of writing. `end` becomes its
-   * status and the line of the guide that failed, if bash knows it; `exited` resolves then, and never rejects.
+   * status, the line of the guide that failed or was begun last, and whether that is the last command; `exited` resolves
+   * then, and never rejects.
    *
    * @param {{ text: string, line: number }} block
    */
@@ -28,8 +30,10 @@ export function openTerminal({ name, guide, folder, env, scratch }) {
     const own = join(scratch, `${++files}`)
     const failed = `${own}.failed`
     const script = `${own}-${basename(guide)}`
+    const at = `${own}.at`
+    const { marked, lastLine } = markCommands(text, { line, at })
     // So many lines in front that bash names lines of the guide.
-    writeFileSync(script, `${'\n'.repeat(line)}${text}`)
+    writeFileSync(script, `${'\n'.repeat(line)}${marked}`)
     const log = openSync(`${own}.log`, 'a+', 0o600)
     const child = spawn('bash', ['--noprofile', '--norc', '-c', wrapper({ state, script, failed })], {
       cwd: folder,
@@ -48,8 +52,13 @@ export function openTerminal({ name, guide, folder, env, scratch }) {
     }
     const exited = new Promise((resolve) => {
       const finish = (end) => {
-        const at = Number(readIfThere(failed))
-        running.end = { ...end, line: at > line ? at : line }
+        const begun = Number(readIfThere(at))
+        const told = Number(readIfThere(failed))
+        running.end = {
+          ...end,
+          line: told > line ? told : Math.max(begun, line),
+          isWhole: begun === lastLine
+        }
         resolve()
       }
       child.once('error', ({ message }) => finish({ status: null, reason: message }))
@@ -67,8 +76,10 @@ function wrapper({ state, script, failed }) {
 trap '{ declare -p; declare -f; umask -p; printf "cd %q\\n" "$PWD"; } >${quote(state).replaceAll("'", "'\\''")}' EXIT
 trap : INT
 trap 'printf %s "$LINENO" >${quote(failed).replaceAll("'", "'\\''")}' ERR
-set -eE
-. ${quote(script)}`
+set -eE -o pipefail
+shopt -s inherit_errexit
+. ${quote(script)}
+[ -z "$(jobs -p)" ] || { echo 'a command was left in the background' >&2 && exit 1; }`
 }
 
 function readIfThere(path) {

@@ -61,13 +61,15 @@ t.test('blocks are run as a reader would, and what they print is compared', asyn
       `node -e 'require("node:net").createServer().listen(process.env.PORT).close()'`
     ),
     ...block('text', 'two words, free again'),
-    ...block('sh fails=3', 'echo before', 'exit 3', 'echo never'),
+    ...block('sh', 'if false; then', '  :', 'fi', 'cat <<"END"', '! $(', 'END', '# the end'),
+    ...block('sh fails=3', 'echo before', 'exit 3'),
     ...block('text', 'before'),
-    ...block('sh fails', 'false'),
+    ...block('sh fails', 'echo no >&2 && false'),
+    ...block('text', 'no'),
     ...block('sh on=compose', 'false'),
     ...block('json', '{"shown": true}'),
     ...block('sh', 'npm ci && unset PLACE'),
-    ...block('sh stays="listening"', '! printenv PLACE', server)
+    ...block('sh stays="listening"', 'test -z "$PLACE"', server)
   )
   const { code, stdout, stderr } = await tryGuide(t, path, { env })
   t.equal(stderr, '')
@@ -82,7 +84,7 @@ const faults: readonly (readonly [what: string, lines: readonly string[], line: 
   [
     ['a command that fails', block('sh', 'true', 'false', 'true'), 5, /status 1$/],
     ['a command that is none', block('sh', 'true', 'no-such-command'), 5, /status 127[\s\S]*no-such-command/],
-    ['an exit', block('sh', 'exit 9'), 3, /status 9/],
+    ['an exit', block('sh', 'exit 9'), 4, /status 9/],
     [
       'other output',
       [...block('sh', 'echo one; echo two'), ...block('text', 'one', '', 'three')],
@@ -95,12 +97,46 @@ const faults: readonly (readonly [what: string, lines: readonly string[], line: 
       8,
       /not printed: one/
     ],
-    ['a failure that does not come', block('sh fails', 'true'), 3, /should fail, and did not/],
-    ['another failure', block('sh fails=2', '(exit 4)'), 3, /status 2, and did with status 4/],
+    [
+      'a part of a line',
+      [...block('sh', 'echo 11 of it'), ...block('text', '1 of it')],
+      7,
+      /not printed: 1 of/
+    ],
+    [
+      'a failure that does not come',
+      [...block('sh fails', 'echo x'), ...block('text', 'x')],
+      3,
+      /should fail, and did not/
+    ],
+    [
+      'another failure',
+      [...block('sh fails=2', 'echo x; (exit 4)'), ...block('text', 'x')],
+      3,
+      /status 2, and did with status 4/
+    ],
+    [
+      'a failure before the one that is meant',
+      [...block('sh fails', 'echo x', 'false', 'exit 1'), ...block('text', 'x')],
+      5,
+      /before its last command/
+    ],
+    [
+      'a failure that is none of the product',
+      [...block('sh fails', 'echo x; no-such-command'), ...block('text', 'x')],
+      4,
+      /not even started: status 127/
+    ],
+    ['the first command of a pipe', block('sh', 'false | cat', 'true'), 4, /status 1$/],
+    ['what should not be', block('sh', '! true', 'true'), 4, /status 1$/],
+    ['the first of two that belong together', block('sh', 'false && true', 'true'), 4, /status 1$/],
+    ['a command within another one', block('sh', 'x=$(false; echo y)', 'true'), 4, /status 1$/],
+    ['an end before the end', block('sh', 'exit 0', 'false'), 4, /before its last command/],
+    ['a command in the background', block('sh', 'sleep 600 &'), 4, /left in the background/],
     [
       'what does not stay',
       block('sh stays="never"', 'echo gone'),
-      3,
+      4,
       /stay in the foreground ended with status 0\n.*gone/
     ],
     [
@@ -109,7 +145,7 @@ const faults: readonly (readonly [what: string, lines: readonly string[], line: 
         ...block('sh terminal=2 stays="up"', 'echo up; until [ -e ../dead ]; do sleep 0.1; done; exit 6'),
         ...block('sh', 'touch ../dead; sleep 60')
       ],
-      3,
+      4,
       /ended with status 6/
     ],
     [
@@ -124,7 +160,7 @@ const faults: readonly (readonly [what: string, lines: readonly string[], line: 
       3,
       /after Ctrl-C .* status 5/
     ],
-    ['nobody to approve', block('sh person=approve', 'echo signed in'), 3, /no address to approve/],
+    ['nobody to approve', block('sh person=approve', 'echo signed in'), 4, /no address to approve/],
     ['a file elsewhere', block('ini file=/etc/no-such', 'A=1'), 3, /outside/],
     [
       'what opens doors is not shown',
@@ -163,6 +199,18 @@ const misuses: readonly (readonly [
   ['an attribute without value', [head, ...block('sh terminal', 'true')], 2, /wants a value/],
   ['a block that names nothing', [head, ...block('', 'npm start')], 2, /no language/],
   ['commands that nothing would run', [head, ...block('bash', 'npm start')], 2, /write sh/],
+  ['commands of another name', [head, ...block('SH', 'npm start')], 2, /write sh/],
+  ['commands in a quotation', [head, ...block('sh', 'true').map((line) => `> ${line}`)], 2, /quotation/],
+  ['commands on the line of a list', [head, '- ```sh', '  true', '  ```'], 2, /list item/],
+  ['an indented block', [head, '', '    npm start'], 3, /indented/],
+  ['a block of HTML', [head, '<pre>npm start</pre>'], 2, /HTML/],
+  ['a block in a comment', [head, '<!--', ...block('sh', 'true'), '-->'], 3, /never shown/],
+  ['a failure that is hidden', [head, ...block('sh', 'false || true')], 2, /proves nothing/],
+  ['bash told to go on', [head, ...block('sh', 'set +e', 'false')], 2, /options of bash/],
+  ['no command', [head, ...block('sh', '# true')], 2, /no command/],
+  ['a failure for any reason', [head, ...block('sh fails', 'false')], 2, /any reason/],
+  ['output that is always there', [head, ...block('sh', 'true'), ...block('text', '…')], 5, /any output/],
+  ['a start that is always there', [head, ...block('sh stays=".*"', 'true')], 2, /before anything/],
   ['output of nothing', [head, ...block('text', 'one')], 2, /sh block before it/],
   ['a guide for something else', ['<!-- begins: nothing; on: compose -->'], 1, /not for instance/]
 ]
