@@ -94,9 +94,9 @@ t.test('an export cut off half-way goes on where it was, and no row is lost, dou
     undefined,
     'all of it is asked for again'
   )
-  // What a kill leaves behind: a page that was being written.
+  // What a kill leaves behind: a page that was being written, and here is longer than all that is left.
   const part = `${output}.part`
-  await writeFile(part, `${await readFile(part, 'utf8')}0198f7a0-half`)
+  await writeFile(part, `${await readFile(part, 'utf8')}0198f7a0${'-half'.repeat(1_000)}`)
   isDown = false
   const before = gateway.calls.length
   const done = await exported()
