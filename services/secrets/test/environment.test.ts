@@ -60,6 +60,9 @@ t.test(
       NOTE: { type: 'plain', value: placeholder }
     } as const
     t.strictSame((await getEnv(app, target)).env, shown)
+    const declared = await app.send(operator(), 'GET', `/companies/${target.companyId}/env/declarations`)
+    t.match(declared.body.environments[0].env, { MODE: { value: 'fast' }, NOTE: { kind: 'secret' } })
+    t.notOk(declared.text.includes(canary), 'nor does it go along into another instance')
     t.strictSame((await putEnv(app, target, shown)).env, shown)
     const [row] = await sql('select plain, sealed from environments where target_id = $1', [target.agentId])
     t.same(JSON.parse(String(row?.plain)), { MODE: 'fast' })
