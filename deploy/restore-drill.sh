@@ -50,7 +50,9 @@ finish() {
     kill -INT "$launcher" 2>/dev/null || true
     wait "$launcher" 2>/dev/null || true
   fi
-  if [ -n "$is_compose" ] && ! quietly compose down -v --remove-orphans; then
+  # Containers that a command was run in, if one was cut off; as a variable, since not every compose knows the flag.
+  export COMPOSE_REMOVE_ORPHANS=true
+  if [ -n "$is_compose" ] && ! quietly compose down -v; then
     say "the drill's containers could not be removed, and its database is a copy of the backup: remove the project $project"
     [ "$status" -ne 0 ] || status=1
   fi
