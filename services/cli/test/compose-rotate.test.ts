@@ -114,6 +114,22 @@ t.test('a new master key takes its place beside the old one, which goes when it 
     t.notOk(written.join('').includes(key), 'no key is an argument, a variable or an output')
 })
 
+t.test('a copy that did not come out whole takes no place, and the keys stay as they are', async (t) => {
+  const deploy = await newDeploy(t)
+  const old = deploy.read('master_key')
+  await keysAre(['active', formerId])
+  const full = mkdtempSync(join(tmpdir(), 'paperclip-full-'))
+  t.teardown(() => rmSync(full, { recursive: true, force: true }))
+  // A disk that fills up while `cp` writes, with a `cp` that does not mind.
+  writeFileSync(join(full, 'cp'), '#!/bin/sh\nhead -c 10 "$1" >"$2"\n', { mode: 0o755 })
+  const failed = deploy.rotate('master_key', 'prepare', { PATH: `${full}:${process.env.PATH}` })
+  await t.rejects(failed, { code: 1, stderr: /could not be written: is the disk full/ })
+  t.equal(deploy.read('master_key'), old)
+  t.equal(deploy.read('master_key_previous'), '')
+  await deploy.rotate('master_key', 'prepare')
+  t.equal(deploy.read('master_key_previous'), old, 'with room again the same command goes through')
+})
+
 t.test('whatever cuts it off, the same command goes on, and the key in use is always there', async (t) => {
   const deploy = await newDeploy(t)
   const old = deploy.read('master_key')
