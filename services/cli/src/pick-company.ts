@@ -39,10 +39,7 @@ export async function pickCompany(client: GatewayClient, io: CliIo, flags: Compa
   if (named !== undefined) return named
   const active = await listActive(client)
   const [only, ...others] = active
-  if (only === undefined)
-    throw new CliError('there is no company yet', {
-      hint: 'make one with `paperclipai company create <name>`'
-    })
+  if (only === undefined) throw await noneActive(client)
   if (others.length === 0) return only.id
   throw tooMany(active)
 }
@@ -82,6 +79,16 @@ async function listActive(client: GatewayClient): Promise<CompanyView[]> {
     if (active.length > companiesShownMax) break
   }
   return active
+}
+
+async function noneActive(client: GatewayClient): Promise<CliError> {
+  const archived = await client.call(listCompanies, { query: { limit: 1 } })
+  const make = 'make one with `paperclipai company create <name>`'
+  return archived.length === 0
+    ? new CliError('there is no company yet', { hint: make })
+    : new CliError('every company is archived', {
+        hint: `bring one back with \`paperclipai company unarchive <company>\`, or ${make}`
+      })
 }
 
 function tooMany(companies: readonly CompanyView[]): CliError {

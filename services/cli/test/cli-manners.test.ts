@@ -185,6 +185,8 @@ t.test('the company is the flag, else the variable, else the only active one, el
   )
   await runCli(['env', 'get', agentId], { origin: gateway.origin })
   t.equal(gateway.last('getAgentEnvironment')?.params.companyId, other.id, 'an id says which company')
+  companies = [archived]
+  t.match(await list([]), { code: 1, stderr: /every company is archived[\s\S]*company unarchive/ })
   companies = []
   const none = await list([])
   t.equal(none.code, 1)
