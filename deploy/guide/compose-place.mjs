@@ -38,7 +38,7 @@ export async function openComposePlace({ repository, root, begins, built }) {
     PAPERCLIP_HTTP_PORT: httpPort,
     PAPERCLIP_HTTPS_PORT: httpsPort
   }
-  writeStandIns({ bin, repository, compose: COMPOSE })
+  writeStandIns({ bin, repository, compose: COMPOSE, built })
   const adapt = (text) =>
     text
       .replaceAll('localhost:3100', `localhost:${port}`)
@@ -96,11 +96,12 @@ function makeComposePerson({ folder, port }) {
  * `docker` where `$COMPOSE` takes its place, and `npx`, which a host of containers has not: as hosted.md says, what other
  * guides ask of `npx --no-install paperclipai` is asked of the container of that name.
  */
-function writeStandIns({ bin, repository, compose }) {
+function writeStandIns({ bin, repository, compose, built }) {
   const standIn = join(repository, 'deploy/guide/compose-stand-in.mjs')
   const scripts = { npx: 'shift 2\nexec docker compose run --rm -T paperclipai "$@"' }
   if (compose !== undefined) {
-    const started = [`COMPOSE=${compose}`, process.execPath, standIn].map(quote).join(' ')
+    const images = `GUIDE_IMAGES=${built ? 'built' : ''}`
+    const started = [`COMPOSE=${compose}`, images, process.execPath, standIn].map(quote).join(' ')
     scripts.docker = `exec env ${started} "$@"`
   }
   for (const [name, text] of Object.entries(scripts))

@@ -11,6 +11,7 @@ import { servicesOf } from './compose-services.mjs'
 import { passOutput } from './engine-lines.mjs'
 
 const interrupted = 130
+const images = ['gateway', 'secrets', 'paperclipai']
 const [program, command = '', ...rest] = process.argv.slice(2)
 
 if (program !== 'compose') {
@@ -22,7 +23,7 @@ const env = { ...readDotEnv(), ...process.env }
 // Whoever presses Ctrl-C means what runs in the container; that ends, and then so do we.
 process.on('SIGINT', () => undefined)
 if (command === 'run' || command === 'exec') await runOne()
-else if (command === 'up') await runAll('up', ...upArguments(rest))
+else if (command === 'up') await up(rest)
 else await runAll(command, ...rest)
 
 /** No terminal is on either side, and what it rests on runs already. */
@@ -33,6 +34,15 @@ async function runOne() {
   const output = passOutput((bytes) => process.stdout.write(bytes))
   child.stdout.on('data', (bytes) => output.take(bytes))
   process.exitCode = output.end(await statusOf(child))
+}
+
+/** Three images serve all services: others would build one for each of them. With `--built` they are there. */
+async function up(given) {
+  if (given.includes('--build') && env.GUIDE_IMAGES !== 'built') {
+    await runAll('build', ...images)
+    if (process.exitCode !== 0) return
+  }
+  await runAll('up', ...upArguments(given.filter((argument) => argument !== '--build')))
 }
 
 async function runAll(...args) {

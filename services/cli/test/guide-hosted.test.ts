@@ -55,6 +55,18 @@ t.test('up starts what has no profile, and what has one that `.env` asks for', a
   t.equal((await without.notes()).split('\n').at(-2), `-p p up -d --force-recreate ${lasting}`)
 })
 
+t.test(
+  'images are built once for all services that use them, and not where they are to be taken as they are',
+  async (t) => {
+    const { docker, env, folder, notes } = await place(t, '')
+    const args = ['compose', 'up', '-d', '--build', 'gateway']
+    t.equal(docker(...args).status, 0)
+    spawnSync(process.execPath, [standIn, ...args], { cwd: folder, env: { ...env, GUIDE_IMAGES: 'built' } })
+    const up = '-p p up -d gateway --force-recreate\n'
+    t.equal(await notes(), `-p p build gateway secrets paperclipai\n${up}${up}`)
+  }
+)
+
 t.test('a command in a container ends with its own status and shows nothing but its output', async (t) => {
   const { docker, notes, setting } = await place(t, '# of the operator\nSECRET_SETTING="two words"\n')
   t.same(docker('compose', 'run', '--rm', 'paperclipai', 'company', 'list'), {
