@@ -23,6 +23,7 @@ const env = { ...readDotEnv(), ...process.env }
 // Whoever presses Ctrl-C means what runs in the container; that ends, and then so do we.
 process.on('SIGINT', () => undefined)
 if (command === 'run' || command === 'exec') await runOne()
+else if (command === 'build') await build(rest)
 else if (command === 'up') await up(rest)
 else await runAll(command, ...rest)
 
@@ -30,19 +31,35 @@ else await runAll(command, ...rest)
 async function runOne() {
   const wanted = command === 'run' ? ['-T', '--no-deps'] : ['-T']
   const flags = wanted.filter((flag) => !rest.includes(flag))
-  const child = compose('pipe', command, ...flags, ...rest)
-  const output = passOutput((bytes) => process.stdout.write(bytes))
-  child.stdout.on('data', (bytes) => output.take(bytes))
-  process.exitCode = output.end(await statusOf(child))
+  await runPiped(command, ...flags, ...rest)
+}
+
+/** One image at a time, so that how each came out is told: an implementation may go on, and end with 0. */
+async function build(given) {
+  const isFlag = (argument) => argument.startsWith('-')
+  const flags = given.filter(isFlag)
+  const named = given.filter((argument) => !isFlag(argument))
+  for (const image of named.length > 0 ? named : images) {
+    await runPiped('build', ...flags, image)
+    if (process.exitCode !== 0) return
+  }
 }
 
 /** Three images serve all services: others would build one for each of them. With `--built` they are there. */
 async function up(given) {
   if (given.includes('--build') && env.GUIDE_IMAGES !== 'built') {
-    await runAll('build', ...images)
+    await build([])
     if (process.exitCode !== 0) return
   }
   await runAll('up', ...upArguments(given.filter((argument) => argument !== '--build')))
+}
+
+/** Ends as the command did, and not as what started it. */
+async function runPiped(...args) {
+  const child = compose('pipe', ...args)
+  const output = passOutput((bytes) => process.stdout.write(bytes))
+  child.stdout.on('data', (bytes) => output.take(bytes))
+  process.exitCode = output.end(await statusOf(child))
 }
 
 async function runAll(...args) {

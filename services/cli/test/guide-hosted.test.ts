@@ -17,7 +17,8 @@ printf '%s\\n' "$*" >>"$NOTES"
 printf '%s' "$SECRET_SETTING" >>"$NOTES.setting"
 case "$*" in *stays*) printf 'ready [' ; while [ ! -e "$NOTES.seen" ]; do sleep 0.05; done; printf "'a']\\n" ;; esac
 printf 'what the command says\\n'
-printf "['engine', '--version', '']\\nusing engine version: 1\\nengine run x\\nexit code: 3\\n"
+case "$*" in *broken*) code=3 ;; *build*) code=0 ;; *) code=3 ;; esac
+printf "['engine', '--version', '']\\nusing engine version: 1\\nengine run x\\nexit code: $code\\n"
 `
 
 async function place(test: { testdir(): string }, dotEnv: string) {
@@ -63,9 +64,16 @@ t.test(
     t.equal(docker(...args).status, 0)
     spawnSync(process.execPath, [standIn, ...args], { cwd: folder, env: { ...env, GUIDE_IMAGES: 'built' } })
     const up = '-p p up -d gateway --force-recreate\n'
-    t.equal(await notes(), `-p p build gateway secrets paperclipai\n${up}${up}`)
+    const built = ['gateway', 'secrets', 'paperclipai'].map((name) => `-p p build ${name}\n`).join('')
+    t.equal(await notes(), `${built}${up}${up}`)
   }
 )
+
+t.test('an image that cannot be built is a command that failed, whatever compose says', async (t) => {
+  const { docker, notes } = await place(t, '')
+  t.equal(docker('compose', 'build', 'gateway', 'broken', 'paperclipai').status, 3)
+  t.equal(await notes(), '-p p build gateway\n-p p build broken\n')
+})
 
 t.test('a command in a container ends with its own status and shows nothing but its output', async (t) => {
   const { docker, notes, setting } = await place(t, '# of the operator\nSECRET_SETTING="two words"\n')
