@@ -82,7 +82,7 @@ async function sayRunning(secretsUrl = secrets[0]?.origin ?? ''): Promise<void> 
     ...{ version: 1, launcherPid: process.pid, startedAt: new Date().toISOString() },
     gateway: of(gateways[0]?.origin),
     secrets: of(secretsUrl),
-    database: { embedded: false, address: '', pid: null, dataDir: null }
+    database: { embedded: false, address: 'postgres://127.0.0.1/paperclip', pid: null, dataDir: null }
   })
 }
 
