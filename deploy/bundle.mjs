@@ -4,6 +4,8 @@
  * Runs after the compiler (`npm run build`). Why: half of the time of a start went into finding and linking some 1,500
  * small modules; see services/decisions/0041. Tests of parts import the compiled files in `dist/src`.
  */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
@@ -47,7 +49,8 @@ const requireOfNode =
   "import { createRequire as createRequireOfNode } from 'node:module'\nconst require = createRequireOfNode(import.meta.url)"
 
 async function bundle(service) {
-  await build({
+  const { outputFiles } = await build({
+    write: false,
     absWorkingDir: fileURLToPath(new URL(`../services/${service}/`, import.meta.url)),
     entryPoints: programs[service],
     // As deep as dist/src: paths relative to `import.meta.url` in the top folder of `src` hold in both.
@@ -63,6 +66,24 @@ async function bundle(service) {
     sourcemap: true,
     logLevel: 'warning'
   })
+  for (const { path, contents } of outputFiles) place(path, contents)
+}
+
+/** Leaves alone what is so already, and else puts it in place whole: programs may be starting from there. */
+function place(path, contents) {
+  if (isSame(path, contents)) return
+  mkdirSync(dirname(path), { recursive: true })
+  const temporary = `${path}.${process.pid}`
+  writeFileSync(temporary, contents)
+  renameSync(temporary, path)
+}
+
+function isSame(path, contents) {
+  try {
+    return readFileSync(path).equals(contents)
+  } catch {
+    return false
+  }
 }
 
 await Promise.all(Object.keys(programs).map(bundle))

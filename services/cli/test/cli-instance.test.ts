@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -21,6 +22,14 @@ t.test('npm links a committed file that says how to build when nothing is built'
   t.match(await readFile(binPath, 'utf8'), /^#!\/usr\/bin\/env node\n/)
   t.ok(((await stat(binPath)).mode & 0o111) !== 0, 'it is executable')
   t.notOk(/dist/.test(manifest.bin.paperclipai), 'it exists before any build')
+})
+
+t.test('building what is built writes no program anew: others may be starting from it', async (t) => {
+  const program = join(repositoryRoot, 'services/cli/dist/bin/main.js')
+  const before = await stat(program)
+  execFileSync(process.execPath, [join(repositoryRoot, 'deploy/bundle.mjs')])
+  const { ino, mtimeMs } = await stat(program)
+  t.same({ ino, mtimeMs }, { ino: before.ino, mtimeMs: before.mtimeMs })
 })
 
 t.test('onboarding twice leaves every file as it was, all for their owner alone', async (t) => {
