@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ClientError } from '@paperclip/client'
 import { type FinishRun, finishRun, type OpenedRun } from '@paperclip/contracts'
-import { openClient } from '../api-session.js'
+import { openClient } from '../api/api-session.js'
 import { type CliIo, note } from '../cli-io.js'
 
 /** Below a renewal's interval even at the shortest lease. */

@@ -5,7 +5,7 @@ import {
   type ResolvedEnvironment,
   resolveRunEnvironment
 } from '@paperclip/contracts'
-import { openClient } from '../api-session.js'
+import { openClient } from '../api/api-session.js'
 import { exitCodes } from '../cli-error.js'
 import { type CliIo, note } from '../cli-io.js'
 import { childEnvironment, type RunVariables } from './child-environment.js'

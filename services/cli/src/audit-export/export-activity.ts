@@ -1,7 +1,7 @@
 import { ClientError, type GatewayClient } from '@paperclip/client'
 import { limits, listActivity, listInstanceActivity } from '@paperclip/contracts'
-import type { ActivityFilter } from '../activity-filter.js'
 import { type CliIo, note } from '../cli-io.js'
+import type { ActivityFilter } from '../input/activity-filter.js'
 import { type ExportFormat, exportHead, formatActivity } from './format-activity.js'
 import { UnfinishedExport } from './unfinished-export.js'
 

@@ -1,12 +1,12 @@
 import { type CreatedAgentKey, createAgentKey } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import { MisuseError } from '../cli-error.js'
 import { type CliIo, note } from '../cli-io.js'
-import { type CompanyFlags, pickCompanyOfAgent, withCompanyFlags } from '../pick-company.js'
-import { pickAgent } from '../pick-named.js'
-import { type Column, printRecord } from '../print.js'
-import { requireNoValue } from '../secret-value.js'
+import { requireNoValue } from '../input/secret-value.js'
+import { type Column, printRecord } from '../output/print.js'
+import { type CompanyFlags, pickCompanyOfAgent, withCompanyFlags } from '../pick/pick-company.js'
+import { pickAgent } from '../pick/pick-named.js'
 
 interface Flags extends CompanyFlags {
   readonly expiresAt?: string

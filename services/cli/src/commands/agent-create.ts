@@ -1,11 +1,11 @@
 import { createAgent } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import type { CliIo } from '../cli-io.js'
-import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
-import { printRecord } from '../print.js'
-import { requireNoValue } from '../secret-value.js'
-import { agentColumns } from '../views.js'
+import { requireNoValue } from '../input/secret-value.js'
+import { printRecord } from '../output/print.js'
+import { agentColumns } from '../output/views.js'
+import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick/pick-company.js'
 
 interface Flags extends CompanyFlags {
   readonly adapter?: string

@@ -1,12 +1,12 @@
 import { listAgentKeys } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import type { CliIo } from '../cli-io.js'
-import { collectRows, listRowsDefault, pageSize, withLimitFlag } from '../list-rows.js'
-import { type CompanyFlags, pickCompanyOfAgent, withCompanyFlags } from '../pick-company.js'
-import { pickAgent } from '../pick-named.js'
-import { printRows } from '../print.js'
-import { agentKeyColumns } from '../views.js'
+import { collectRows, listRowsDefault, pageSize, withLimitFlag } from '../output/list-rows.js'
+import { printRows } from '../output/print.js'
+import { agentKeyColumns } from '../output/views.js'
+import { type CompanyFlags, pickCompanyOfAgent, withCompanyFlags } from '../pick/pick-company.js'
+import { pickAgent } from '../pick/pick-named.js'
 
 /** `agent keys`: needed to find the id that `agent revoke-key` takes. */
 export function addAgentKeys(parent: Command, io: CliIo): void {

@@ -1,11 +1,11 @@
 import { listAgents } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import type { CliIo } from '../cli-io.js'
-import { collectRows, listRowsDefault, pageSize, withLimitFlag } from '../list-rows.js'
-import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
-import { printRows } from '../print.js'
-import { agentColumns } from '../views.js'
+import { collectRows, listRowsDefault, pageSize, withLimitFlag } from '../output/list-rows.js'
+import { printRows } from '../output/print.js'
+import { agentColumns } from '../output/views.js'
+import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick/pick-company.js'
 
 /** `agent list`. */
 export function addAgentList(parent: Command, io: CliIo): void {

@@ -1,6 +1,6 @@
 import { pauseAgent } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { changeAgentState } from '../change-agent-state.js'
+import { changeAgentState } from '../change/change-agent-state.js'
 import type { CliIo } from '../cli-io.js'
 
 /** `agent pause`. */

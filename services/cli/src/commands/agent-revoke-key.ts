@@ -1,11 +1,11 @@
 import { isUuid, revokeAgentKey } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import { MisuseError } from '../cli-error.js'
 import { type CliIo, note } from '../cli-io.js'
-import { type CompanyFlags, pickCompanyOfAgent, withCompanyFlags } from '../pick-company.js'
-import { pickAgent } from '../pick-named.js'
-import { printJson } from '../print.js'
+import { printJson } from '../output/print.js'
+import { type CompanyFlags, pickCompanyOfAgent, withCompanyFlags } from '../pick/pick-company.js'
+import { pickAgent } from '../pick/pick-named.js'
 
 /** `agent revoke-key`. */
 export function addAgentRevokeKey(parent: Command, io: CliIo): void {

@@ -2,10 +2,10 @@ import { limits } from '@paperclip/contracts'
 import { type Command, InvalidArgumentError } from 'commander'
 import { requirePassable } from '../agent-run/child-environment.js'
 import { runAsAgent } from '../agent-run/run-as-agent.js'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import type { CliIo } from '../cli-io.js'
-import { pickCompanyOfAgent } from '../pick-company.js'
-import { pickAgent, pickProject } from '../pick-named.js'
+import { pickCompanyOfAgent } from '../pick/pick-company.js'
+import { pickAgent, pickProject } from '../pick/pick-named.js'
 
 interface Flags {
   readonly apiUrl?: string

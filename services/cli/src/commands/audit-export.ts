@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander'
-import { type ActivityFilter, filterOf, withActivityFilter } from '../activity-filter.js'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import { exportActivity } from '../audit-export/export-activity.js'
 import { type ExportFormat, exportFormats } from '../audit-export/format-activity.js'
 import { type CliIo, note } from '../cli-io.js'
-import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
-import { printJson } from '../print.js'
+import { type ActivityFilter, filterOf, withActivityFilter } from '../input/activity-filter.js'
+import { printJson } from '../output/print.js'
+import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick/pick-company.js'
 
 interface Flags extends CompanyFlags, ActivityFilter {
   readonly output: string

@@ -1,11 +1,16 @@
 import { listActivity, listInstanceActivity } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { type ActivityFilter, activityColumns, filterOf, withActivityFilter } from '../activity-filter.js'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import type { CliIo } from '../cli-io.js'
-import { collectRows, historyRowsDefault, pageSize, withLimitFlag } from '../list-rows.js'
-import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
-import { printRows } from '../print.js'
+import {
+  type ActivityFilter,
+  activityColumns,
+  filterOf,
+  withActivityFilter
+} from '../input/activity-filter.js'
+import { collectRows, historyRowsDefault, pageSize, withLimitFlag } from '../output/list-rows.js'
+import { printRows } from '../output/print.js'
+import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick/pick-company.js'
 
 interface Flags extends CompanyFlags, ActivityFilter {
   readonly limit: number

@@ -11,13 +11,13 @@ import {
   getHealth
 } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { findApiAddress } from '../api-address.js'
-import { type ApiFlags, openClient, withApiFlags } from '../api-session.js'
-import { browserAddress } from '../browser-address.js'
+import { findApiAddress } from '../api/api-address.js'
+import { type ApiFlags, openClient, withApiFlags } from '../api/api-session.js'
+import { browserAddress } from '../api/browser-address.js'
+import { keepSignIn } from '../api/sign-ins.js'
 import { CliError } from '../cli-error.js'
 import { type CliIo, note } from '../cli-io.js'
-import { printRecord } from '../print.js'
-import { keepSignIn } from '../sign-ins.js'
+import { printRecord } from '../output/print.js'
 import { whoColumns } from './auth-whoami.js'
 
 interface LoginFlags extends ApiFlags {

@@ -1,11 +1,11 @@
 import { ClientError } from '@paperclip/client'
 import { revokeCurrentBoardKey } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { findApiAddress } from '../api-address.js'
-import { type ApiFlags, openClient, withApiFlags } from '../api-session.js'
+import { findApiAddress } from '../api/api-address.js'
+import { type ApiFlags, openClient, withApiFlags } from '../api/api-session.js'
+import { findSignIn, forgetSignIn } from '../api/sign-ins.js'
 import { type CliIo, note } from '../cli-io.js'
-import { printJson } from '../print.js'
-import { findSignIn, forgetSignIn } from '../sign-ins.js'
+import { printJson } from '../output/print.js'
 
 /** `auth logout`. */
 export function addAuthLogout(parent: Command, io: CliIo): void {

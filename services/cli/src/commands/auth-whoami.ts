@@ -1,8 +1,8 @@
 import { type CliMe, getCliMe, getMe, type Me } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { type ApiFlags, withApi, withApiFlags } from '../api-session.js'
+import { type ApiFlags, withApi, withApiFlags } from '../api/api-session.js'
 import type { CliIo } from '../cli-io.js'
-import { type Column, printRecord } from '../print.js'
+import { type Column, printRecord } from '../output/print.js'
 
 /** What is shown of a person. */
 export const whoColumns: readonly Column<CliMe>[] = [

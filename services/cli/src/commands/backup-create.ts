@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { createBackup } from '../backup/create-backup.js'
 import { type CliIo, hint } from '../cli-io.js'
 import { settledEnvironment } from '../configure/settled-environment.js'
-import { printRecord } from '../print.js'
+import { printRecord } from '../output/print.js'
 
 interface Flags {
   readonly json?: true

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { changeCompanyStatus } from '../change-company-status.js'
+import { changeCompanyStatus } from '../change/change-company-status.js'
 import type { CliIo } from '../cli-io.js'
 
 /** `company archive`. */

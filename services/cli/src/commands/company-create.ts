@@ -1,10 +1,10 @@
 import { createCompany } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { type ApiFlags, withApi, withApiFlags } from '../api-session.js'
+import { type ApiFlags, withApi, withApiFlags } from '../api/api-session.js'
 import type { CliIo } from '../cli-io.js'
-import { printRecord } from '../print.js'
-import { requireNoValue } from '../secret-value.js'
-import { companyColumns } from '../views.js'
+import { requireNoValue } from '../input/secret-value.js'
+import { printRecord } from '../output/print.js'
+import { companyColumns } from '../output/views.js'
 
 /** `company create`. */
 export function addCompanyCreate(parent: Command, io: CliIo): void {

@@ -1,11 +1,11 @@
 import { deleteCompany } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { type ApiFlags, withApi, withApiFlags } from '../api-session.js'
+import { type ApiFlags, withApi, withApiFlags } from '../api/api-session.js'
 import { CliError, MisuseError } from '../cli-error.js'
 import { type CliIo, note } from '../cli-io.js'
-import { findNamedCompany } from '../pick-company.js'
-import { printJson } from '../print.js'
-import { promptText } from '../prompt.js'
+import { promptText } from '../input/prompt.js'
+import { printJson } from '../output/print.js'
+import { findNamedCompany } from '../pick/pick-company.js'
 
 interface Flags extends ApiFlags {
   readonly confirm?: string

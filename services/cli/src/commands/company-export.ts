@@ -1,9 +1,9 @@
 import { exportCompany } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import { type CliIo, note } from '../cli-io.js'
-import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
-import { counted, printJson } from '../print.js'
+import { counted, printJson } from '../output/print.js'
+import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick/pick-company.js'
 
 /** `company export`: JSON with or without `--json`, since it is for `company import`. */
 export function addCompanyExport(parent: Command, io: CliIo): void {

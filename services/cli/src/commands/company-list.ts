@@ -1,10 +1,10 @@
 import { listCompanies } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { type ApiFlags, withApi, withApiFlags } from '../api-session.js'
+import { type ApiFlags, withApi, withApiFlags } from '../api/api-session.js'
 import type { CliIo } from '../cli-io.js'
-import { collectRows, listRowsDefault, pageSize, withLimitFlag } from '../list-rows.js'
-import { printRows } from '../print.js'
-import { companyColumns } from '../views.js'
+import { collectRows, listRowsDefault, pageSize, withLimitFlag } from '../output/list-rows.js'
+import { printRows } from '../output/print.js'
+import { companyColumns } from '../output/views.js'
 
 /** `company list`. */
 export function addCompanyList(parent: Command, io: CliIo): void {

@@ -5,9 +5,9 @@ import { askChanges } from '../configure/ask-changes.js'
 import { type Changes, findSetting, requireRight } from '../configure/judge-changes.js'
 import { type SectionName, type Setting, sectionNames } from '../configure/settings.js'
 import { splitChanges, writeChanges } from '../configure/write-changes.js'
+import { confirmOrFail } from '../input/prompt.js'
 import { findInstance } from '../launcher/launch-settings.js'
-import { printJson } from '../print.js'
-import { confirmOrFail } from '../prompt.js'
+import { printJson } from '../output/print.js'
 
 interface Flags {
   readonly section: SectionName

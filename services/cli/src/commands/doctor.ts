@@ -4,7 +4,7 @@ import type { CliIo } from '../cli-io.js'
 import { settledEnvironment } from '../configure/settled-environment.js'
 import { reportChecks } from '../doctor/print-checks.js'
 import { repairInstance, runChecks } from '../doctor/run-doctor.js'
-import { confirmOrFail } from '../prompt.js'
+import { confirmOrFail } from '../input/prompt.js'
 
 interface Flags {
   readonly json?: true

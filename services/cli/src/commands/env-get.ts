@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import type { CliIo } from '../cli-io.js'
-import { printEnvironment } from '../environment-print.js'
-import { findEnvironment, requireOneTarget } from '../environment-target.js'
-import { type CompanyFlags, withCompanyFlags } from '../pick-company.js'
+import { printEnvironment } from '../environment/environment-print.js'
+import { findEnvironment, requireOneTarget } from '../environment/environment-target.js'
+import { type CompanyFlags, withCompanyFlags } from '../pick/pick-company.js'
 
 interface Flags extends CompanyFlags {
   readonly project?: string

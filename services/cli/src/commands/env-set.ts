@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import { MisuseError } from '../cli-error.js'
 import type { CliIo } from '../cli-io.js'
-import { applyChanges, type ChangeFlags, readChanges } from '../environment-changes.js'
-import { printEnvironment } from '../environment-print.js'
-import { findEnvironment, requireOneTarget } from '../environment-target.js'
-import { type CompanyFlags, namedCompany, withCompanyFlags } from '../pick-company.js'
+import { applyChanges, type ChangeFlags, readChanges } from '../environment/environment-changes.js'
+import { printEnvironment } from '../environment/environment-print.js'
+import { findEnvironment, requireOneTarget } from '../environment/environment-target.js'
+import { type CompanyFlags, namedCompany, withCompanyFlags } from '../pick/pick-company.js'
 
 interface Flags extends CompanyFlags, ChangeFlags {
   readonly project?: string

@@ -1,15 +1,15 @@
 import type { GatewayClient } from '@paperclip/client'
 import { type ImportRow, limits, type VaultView } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import { MisuseError } from '../cli-error.js'
 import type { CliIo } from '../cli-io.js'
-import { type CompanyFlags, withCompanyFlags } from '../pick-company.js'
-import { pickVault } from '../pick-vault.js'
-import { previewPages, type SearchFlags, searchHelp, withSearchFlag } from '../preview-pages.js'
-import { confirmOrFail } from '../prompt.js'
-import { readImportRows, toImportRow } from '../read-import-rows.js'
-import { sendImport } from '../send-import.js'
+import { confirmOrFail } from '../input/prompt.js'
+import { type CompanyFlags, withCompanyFlags } from '../pick/pick-company.js'
+import { pickVault } from '../pick/pick-vault.js'
+import { previewPages, type SearchFlags, searchHelp, withSearchFlag } from '../remote-import/preview-pages.js'
+import { readImportRows, toImportRow } from '../remote-import/read-import-rows.js'
+import { sendImport } from '../remote-import/send-import.js'
 
 interface Flags extends CompanyFlags, SearchFlags {
   readonly ref?: readonly string[]

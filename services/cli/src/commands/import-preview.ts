@@ -1,18 +1,18 @@
 import type { ImportCandidate, RemoteImportPreview } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import { type CliIo, hint, note } from '../cli-io.js'
-import { candidateColumns } from '../import-table.js'
-import { type CompanyFlags, withCompanyFlags } from '../pick-company.js'
-import { pickVault } from '../pick-vault.js'
+import { printJson, printRows } from '../output/print.js'
+import { type CompanyFlags, withCompanyFlags } from '../pick/pick-company.js'
+import { pickVault } from '../pick/pick-vault.js'
+import { candidateColumns } from '../remote-import/import-table.js'
 import {
   parsePageSize,
   previewPages,
   type SearchFlags,
   searchHelp,
   withSearchFlag
-} from '../preview-pages.js'
-import { printJson, printRows } from '../print.js'
+} from '../remote-import/preview-pages.js'
 
 interface Flags extends CompanyFlags, SearchFlags {
   readonly pageSize?: number

@@ -14,7 +14,7 @@ import {
 } from '../internal-key/key-flags.js'
 import { findKeyPlace } from '../internal-key/key-place.js'
 import { internalKeyColumns, viewKey } from '../internal-key/key-view.js'
-import { printRecord } from '../print.js'
+import { printRecord } from '../output/print.js'
 
 interface Flags extends KeyFlags {
   readonly scope?: readonly string[]

@@ -4,7 +4,7 @@ import type { CliIo } from '../cli-io.js'
 import { type KeyFlags, withKeyFlags } from '../internal-key/key-flags.js'
 import { findKeyPlace } from '../internal-key/key-place.js'
 import { internalKeyColumns, viewKey } from '../internal-key/key-view.js'
-import { printRows } from '../print.js'
+import { printRows } from '../output/print.js'
 
 /** `internal-key list`: never a secret. */
 export function addInternalKeyList(parent: Command, io: CliIo): void {

@@ -4,7 +4,7 @@ import { revokeInternalKeys } from '../internal-key/change-keys.js'
 import { type KeyFlags, parseCaller, withKeyFlags } from '../internal-key/key-flags.js'
 import { findKeyPlace } from '../internal-key/key-place.js'
 import { viewKey } from '../internal-key/key-view.js'
-import { printJson } from '../print.js'
+import { printJson } from '../output/print.js'
 
 interface Flags extends KeyFlags {
   readonly key?: string

@@ -12,7 +12,7 @@ import {
 import { findKeyPlace } from '../internal-key/key-place.js'
 import { gatewayCaller } from '../internal-key/key-rules.js'
 import { internalKeyColumns, viewKey } from '../internal-key/key-view.js'
-import { printRecord } from '../print.js'
+import { printRecord } from '../output/print.js'
 
 const graceDefault = '24h'
 

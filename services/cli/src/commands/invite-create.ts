@@ -6,12 +6,12 @@ import {
   limits
 } from '@paperclip/contracts'
 import { Argument, type Command } from 'commander'
-import { withApi } from '../api-session.js'
-import { browserAddress } from '../browser-address.js'
+import { withApi } from '../api/api-session.js'
+import { browserAddress } from '../api/browser-address.js'
 import { MisuseError } from '../cli-error.js'
 import { type CliIo, note } from '../cli-io.js'
-import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
-import { type Column, printRecord } from '../print.js'
+import { type Column, printRecord } from '../output/print.js'
+import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick/pick-company.js'
 
 interface Flags extends CompanyFlags {
   readonly hours?: string

@@ -1,10 +1,10 @@
 import { type InviteView, listInvites } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import type { CliIo } from '../cli-io.js'
-import { collectRows, listRowsDefault, pageSize, withLimitFlag } from '../list-rows.js'
-import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
-import { type Column, printRows } from '../print.js'
+import { collectRows, listRowsDefault, pageSize, withLimitFlag } from '../output/list-rows.js'
+import { type Column, printRows } from '../output/print.js'
+import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick/pick-company.js'
 
 const columns: readonly Column<InviteView>[] = [
   ['id', (row) => row.id],

@@ -1,13 +1,13 @@
 import { ClientError, type GatewayClient } from '@paperclip/client'
 import { isUuid, listInvites, revokeInvite } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import { MisuseError } from '../cli-error.js'
 import { type CliIo, note } from '../cli-io.js'
-import { type CompaniesFlags, pickCompanies, withCompaniesFlags } from '../every-company.js'
-import { allRows, wholePages } from '../list-rows.js'
-import { pickCompany } from '../pick-company.js'
-import { counted, printJson } from '../print.js'
+import { allRows, wholePages } from '../output/list-rows.js'
+import { counted, printJson } from '../output/print.js'
+import { type CompaniesFlags, pickCompanies, withCompaniesFlags } from '../pick/every-company.js'
+import { pickCompany } from '../pick/pick-company.js'
 
 interface Flags extends CompaniesFlags {
   readonly all?: true

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { exitCodes } from '../cli-error.js'
 import { type CliIo, hint, note } from '../cli-io.js'
 import { settledEnvironment } from '../configure/settled-environment.js'
-import { runValueCheck } from '../run-value-check.js'
+import { runValueCheck } from '../master-key/run-value-check.js'
 
 /** `master-key check`: opens every stored value, in a process of the secrets service. */
 export function addMasterKeyCheck(parent: Command, io: CliIo): void {

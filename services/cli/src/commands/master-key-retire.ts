@@ -1,10 +1,10 @@
 import { retireMasterKey } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { type ApiFlags, withApi, withApiFlags } from '../api-session.js'
+import { type ApiFlags, withApi, withApiFlags } from '../api/api-session.js'
 import { MisuseError } from '../cli-error.js'
 import { type CliIo, hint } from '../cli-io.js'
-import { printRecord } from '../print.js'
-import { confirmOrFail } from '../prompt.js'
+import { confirmOrFail } from '../input/prompt.js'
+import { printRecord } from '../output/print.js'
 
 interface Flags extends ApiFlags {
   readonly yes?: true

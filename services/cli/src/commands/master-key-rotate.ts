@@ -1,10 +1,10 @@
 import { rotateMasterKey } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { type ApiFlags, withApi, withApiFlags } from '../api-session.js'
+import { type ApiFlags, withApi, withApiFlags } from '../api/api-session.js'
 import { CliError } from '../cli-error.js'
 import { type CliIo, hint, note } from '../cli-io.js'
-import { prepareMasterKey, requireNewestKeyLoaded } from '../prepare-master-key.js'
-import { printRecord } from '../print.js'
+import { prepareMasterKey, requireNewestKeyLoaded } from '../master-key/prepare-master-key.js'
+import { printRecord } from '../output/print.js'
 
 interface Flags extends ApiFlags {
   readonly to?: string

@@ -1,8 +1,8 @@
 import { getMasterKeys, type MasterKeyView } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { type ApiFlags, withApi, withApiFlags } from '../api-session.js'
+import { type ApiFlags, withApi, withApiFlags } from '../api/api-session.js'
 import { type CliIo, hint } from '../cli-io.js'
-import { type Column, printJson, printRows } from '../print.js'
+import { type Column, printJson, printRows } from '../output/print.js'
 
 const columns: readonly Column<MasterKeyView>[] = [
   ['id', (row) => row.id],

@@ -3,10 +3,10 @@ import { InstanceError, type InstancePaths, readConfig } from '@paperclip/instan
 import type { Command } from 'commander'
 import { type CliIo, hint, note } from '../cli-io.js'
 import { settledEnvironment } from '../configure/settled-environment.js'
+import { confirmOrFail } from '../input/prompt.js'
 import { findInstance } from '../launcher/launch-settings.js'
 import { prepareInstance } from '../launcher/prepare-instance.js'
-import { printJson, printRows } from '../print.js'
-import { confirmOrFail } from '../prompt.js'
+import { printJson, printRows } from '../output/print.js'
 
 interface Flags {
   readonly json?: true

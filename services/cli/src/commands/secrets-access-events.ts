@@ -1,11 +1,11 @@
 import { type AccessEventView, listCompanyAccessEvents, listSecretAccessEvents } from '@paperclip/contracts'
 import { type Command, Option } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import type { CliIo } from '../cli-io.js'
-import { collectRows, historyRowsDefault, pageSize, withLimitFlag } from '../list-rows.js'
-import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
-import { pickSecretId } from '../pick-secret-id.js'
-import { type Column, printRows } from '../print.js'
+import { collectRows, historyRowsDefault, pageSize, withLimitFlag } from '../output/list-rows.js'
+import { type Column, printRows } from '../output/print.js'
+import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick/pick-company.js'
+import { pickSecretId } from '../pick/pick-secret-id.js'
 
 interface Flags extends CompanyFlags {
   readonly limit: number

@@ -1,18 +1,18 @@
 import { createSecret } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import { type CliIo, hint } from '../cli-io.js'
-import { type CompanyFlags, namedCompany, pickCompany, withCompanyFlags } from '../pick-company.js'
-import { printRecord } from '../print.js'
-import { type VaultFlag, vaultMember, withVaultFlag } from '../reference-flags.js'
 import {
   readSecretValue,
   requireNoValue,
   type ValueFlags,
   valueHelp,
   withValueFlags
-} from '../secret-value.js'
-import { secretColumns } from '../views.js'
+} from '../input/secret-value.js'
+import { printRecord } from '../output/print.js'
+import { secretColumns } from '../output/views.js'
+import { type CompanyFlags, namedCompany, pickCompany, withCompanyFlags } from '../pick/pick-company.js'
+import { type VaultFlag, vaultMember, withVaultFlag } from '../vault/reference-flags.js'
 
 interface Flags extends CompanyFlags, ValueFlags, VaultFlag {
   readonly key?: string

@@ -1,11 +1,11 @@
 import { type DeletedSecret, deleteSecret } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import { type CliIo, note } from '../cli-io.js'
-import { type CompanyFlags, withCompanyFlags } from '../pick-company.js'
-import { pickSecretId } from '../pick-secret-id.js'
-import { printJson } from '../print.js'
-import { confirmOrFail } from '../prompt.js'
+import { confirmOrFail } from '../input/prompt.js'
+import { printJson } from '../output/print.js'
+import { type CompanyFlags, withCompanyFlags } from '../pick/pick-company.js'
+import { pickSecretId } from '../pick/pick-secret-id.js'
 
 interface Flags extends CompanyFlags {
   readonly force?: true

@@ -1,10 +1,10 @@
 import { destroySecretVersion } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withVersionChange } from '../change-version.js'
+import { withVersionChange } from '../change/change-version.js'
 import { MisuseError } from '../cli-error.js'
 import type { CliIo } from '../cli-io.js'
-import type { CompanyFlags } from '../pick-company.js'
-import { confirmOrFail } from '../prompt.js'
+import { confirmOrFail } from '../input/prompt.js'
+import type { CompanyFlags } from '../pick/pick-company.js'
 
 interface Flags extends CompanyFlags {
   readonly yes?: true

@@ -9,13 +9,13 @@ import {
   type VaultView
 } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import type { CliIo } from '../cli-io.js'
 import type { CheckResult } from '../doctor/doctor-check.js'
 import { reportChecks } from '../doctor/print-checks.js'
 import { checkDefaults, checkProviderOf, checkVault } from '../doctor/vault-checks.js'
-import { allRows, wholePages } from '../list-rows.js'
-import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
+import { allRows, wholePages } from '../output/list-rows.js'
+import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick/pick-company.js'
 
 interface Flags extends CompanyFlags {
   readonly probe?: true

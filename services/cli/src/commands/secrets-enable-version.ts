@@ -1,6 +1,6 @@
 import { enableSecretVersion } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withVersionChange } from '../change-version.js'
+import { withVersionChange } from '../change/change-version.js'
 import type { CliIo } from '../cli-io.js'
 
 /** `secrets enable-version`. */

@@ -1,11 +1,11 @@
 import type { GatewayClient } from '@paperclip/client'
 import { type CompanyView, listSecrets, type SecretView } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import { type CliIo, hint, note } from '../cli-io.js'
-import { type CompaniesFlags, pickCompanies, withCompaniesFlags } from '../every-company.js'
-import { allRows, wholePages } from '../list-rows.js'
-import { type Column, counted, printRows } from '../print.js'
+import { allRows, wholePages } from '../output/list-rows.js'
+import { type Column, counted, printRows } from '../output/print.js'
+import { type CompaniesFlags, pickCompanies, withCompaniesFlags } from '../pick/every-company.js'
 
 type Exposed = Pick<SecretView, 'id' | 'key' | 'name' | 'status' | 'latestVersion' | 'lastRotatedAt'> & {
   readonly companyId: string

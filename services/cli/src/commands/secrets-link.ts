@@ -1,12 +1,12 @@
 import { createSecret, providerIds } from '@paperclip/contracts'
 import { type Command, Option } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import { type CliIo, hint } from '../cli-io.js'
-import { type CompanyFlags, namedCompany, pickCompany, withCompanyFlags } from '../pick-company.js'
-import { printRecord } from '../print.js'
-import { type VaultFlag, vaultMember, withVaultFlag } from '../reference-flags.js'
-import { requireNoValue } from '../secret-value.js'
-import { secretColumns } from '../views.js'
+import { requireNoValue } from '../input/secret-value.js'
+import { printRecord } from '../output/print.js'
+import { secretColumns } from '../output/views.js'
+import { type CompanyFlags, namedCompany, pickCompany, withCompanyFlags } from '../pick/pick-company.js'
+import { type VaultFlag, vaultMember, withVaultFlag } from '../vault/reference-flags.js'
 
 interface Flags extends CompanyFlags, VaultFlag {
   readonly externalRef: string

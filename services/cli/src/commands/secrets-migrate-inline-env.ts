@@ -1,11 +1,11 @@
 import type { GatewayClient } from '@paperclip/client'
 import { type InlineMigrationReport, type InlineValue, migrateInlineEnvironments } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import { exitCodes } from '../cli-error.js'
 import { type CliIo, hint, note } from '../cli-io.js'
-import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
-import { type Column, printJson, printRows } from '../print.js'
+import { type Column, printJson, printRows } from '../output/print.js'
+import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick/pick-company.js'
 
 interface Flags extends CompanyFlags {
   readonly apply?: true

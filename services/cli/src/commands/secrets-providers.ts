@@ -5,10 +5,10 @@ import {
   type SecretProviderView
 } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import { type CliIo, hint } from '../cli-io.js'
-import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
-import { type Column, printRows } from '../print.js'
+import { type Column, printRows } from '../output/print.js'
+import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick/pick-company.js'
 
 type Row = SecretProviderView & { readonly health: SecretProviderHealth | null }
 

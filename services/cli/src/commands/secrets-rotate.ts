@@ -1,20 +1,20 @@
 import { rotateSecret } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
-import { parseVersion } from '../change-version.js'
+import { withApi } from '../api/api-session.js'
+import { parseVersion } from '../change/change-version.js'
 import { type CliIo, note } from '../cli-io.js'
-import { type CompanyFlags, namedCompany, withCompanyFlags } from '../pick-company.js'
-import { pickSecretId } from '../pick-secret-id.js'
-import { printRecord } from '../print.js'
+import { readSecretValue, type ValueFlags, valueHelp, withValueFlags } from '../input/secret-value.js'
+import { printRecord } from '../output/print.js'
+import { secretColumns } from '../output/views.js'
+import { type CompanyFlags, namedCompany, withCompanyFlags } from '../pick/pick-company.js'
+import { pickSecretId } from '../pick/pick-secret-id.js'
 import {
   type ReferenceFlags,
   referenceMembers,
   type VaultFlag,
   vaultMember,
   withVaultFlag
-} from '../reference-flags.js'
-import { readSecretValue, type ValueFlags, valueHelp, withValueFlags } from '../secret-value.js'
-import { secretColumns } from '../views.js'
+} from '../vault/reference-flags.js'
 
 interface Flags extends CompanyFlags, ValueFlags, ReferenceFlags, VaultFlag {
   readonly expectVersion?: number

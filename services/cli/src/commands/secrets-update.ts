@@ -1,13 +1,13 @@
 import { updateSecret } from '@paperclip/contracts'
 import { type Command, Option } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import { MisuseError } from '../cli-error.js'
 import type { CliIo } from '../cli-io.js'
-import { type CompanyFlags, namedCompany, withCompanyFlags } from '../pick-company.js'
-import { pickSecretId } from '../pick-secret-id.js'
-import { printRecord } from '../print.js'
-import { requireNoValue } from '../secret-value.js'
-import { secretColumns } from '../views.js'
+import { requireNoValue } from '../input/secret-value.js'
+import { printRecord } from '../output/print.js'
+import { secretColumns } from '../output/views.js'
+import { type CompanyFlags, namedCompany, withCompanyFlags } from '../pick/pick-company.js'
+import { pickSecretId } from '../pick/pick-secret-id.js'
 
 interface Flags extends CompanyFlags {
   readonly name?: string

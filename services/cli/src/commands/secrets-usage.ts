@@ -1,10 +1,10 @@
 import { getSecretUsage, type SecretUsage } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import type { CliIo } from '../cli-io.js'
-import { type CompanyFlags, withCompanyFlags } from '../pick-company.js'
-import { pickSecretId } from '../pick-secret-id.js'
-import { type Column, printJson, printRows } from '../print.js'
+import { type Column, printJson, printRows } from '../output/print.js'
+import { type CompanyFlags, withCompanyFlags } from '../pick/pick-company.js'
+import { pickSecretId } from '../pick/pick-secret-id.js'
 
 const columns: readonly Column<SecretUsage['bindings'][number]>[] = [
   ['target', (row) => row.targetType],

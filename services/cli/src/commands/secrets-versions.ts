@@ -1,12 +1,12 @@
 import { listSecretVersions } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import type { CliIo } from '../cli-io.js'
-import { collectRows, listRowsDefault, pageSize, withLimitFlag } from '../list-rows.js'
-import { type CompanyFlags, withCompanyFlags } from '../pick-company.js'
-import { pickSecretId } from '../pick-secret-id.js'
-import { printRows } from '../print.js'
-import { versionColumns } from '../views.js'
+import { collectRows, listRowsDefault, pageSize, withLimitFlag } from '../output/list-rows.js'
+import { printRows } from '../output/print.js'
+import { versionColumns } from '../output/views.js'
+import { type CompanyFlags, withCompanyFlags } from '../pick/pick-company.js'
+import { pickSecretId } from '../pick/pick-secret-id.js'
 
 /** `secrets versions`. */
 export function addSecretsVersions(parent: Command, io: CliIo): void {

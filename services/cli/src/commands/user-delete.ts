@@ -1,11 +1,11 @@
 import { deleteUser } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { type ApiFlags, withApi, withApiFlags } from '../api-session.js'
+import { type ApiFlags, withApi, withApiFlags } from '../api/api-session.js'
 import { MisuseError } from '../cli-error.js'
 import { type CliIo, note } from '../cli-io.js'
-import { pickUser } from '../pick-user.js'
-import { printJson } from '../print.js'
-import { confirmOrFail } from '../prompt.js'
+import { confirmOrFail } from '../input/prompt.js'
+import { printJson } from '../output/print.js'
+import { pickUser } from '../pick/pick-user.js'
 
 interface Flags extends ApiFlags {
   readonly yes?: true

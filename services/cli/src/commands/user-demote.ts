@@ -1,6 +1,6 @@
 import { demoteUser } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { changeAdmin } from '../change-admin.js'
+import { changeAdmin } from '../change/change-admin.js'
 import type { CliIo } from '../cli-io.js'
 
 /** `user demote`. */

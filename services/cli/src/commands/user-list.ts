@@ -1,10 +1,10 @@
 import { listUsers } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { type ApiFlags, withApi, withApiFlags } from '../api-session.js'
+import { type ApiFlags, withApi, withApiFlags } from '../api/api-session.js'
 import type { CliIo } from '../cli-io.js'
-import { collectRows, listRowsDefault, pageSize, withLimitFlag } from '../list-rows.js'
-import { userColumns } from '../pick-user.js'
-import { printRows } from '../print.js'
+import { collectRows, listRowsDefault, pageSize, withLimitFlag } from '../output/list-rows.js'
+import { printRows } from '../output/print.js'
+import { userColumns } from '../pick/pick-user.js'
 
 /** `user list`. */
 export function addUserList(parent: Command, io: CliIo): void {

@@ -1,12 +1,12 @@
 import { ClientError, type GatewayClient } from '@paperclip/client'
 import { getCliMe, localOperatorId, revokeCurrentBoardKey, revokeUserKeys } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { type ApiFlags, withApi, withApiFlags } from '../api-session.js'
+import { type ApiFlags, withApi, withApiFlags } from '../api/api-session.js'
 import { MisuseError } from '../cli-error.js'
 import { type CliIo, hint, note } from '../cli-io.js'
-import { pickUsers, requireOneOrAll } from '../every-user.js'
-import { counted, printJson } from '../print.js'
-import { confirmOrFail } from '../prompt.js'
+import { confirmOrFail } from '../input/prompt.js'
+import { counted, printJson } from '../output/print.js'
+import { pickUsers, requireOneOrAll } from '../pick/every-user.js'
 
 interface Flags extends ApiFlags {
   readonly all?: true

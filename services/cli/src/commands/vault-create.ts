@@ -1,16 +1,16 @@
 import { createVault, type ProviderId, providerIds } from '@paperclip/contracts'
 import { Argument, type Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import { type CliIo, hint } from '../cli-io.js'
-import { type CompanyFlags, namedCompany, pickCompany, withCompanyFlags } from '../pick-company.js'
-import { printRecord } from '../print.js'
-import { vaultColumns } from '../vault-columns.js'
+import { printRecord } from '../output/print.js'
+import { type CompanyFlags, namedCompany, pickCompany, withCompanyFlags } from '../pick/pick-company.js'
+import { vaultColumns } from '../vault/vault-columns.js'
 import {
   readVaultConfig,
   type VaultConfigFlags,
   vaultConfigHelp,
   withVaultConfigFlags
-} from '../vault-config-flags.js'
+} from '../vault/vault-config-flags.js'
 
 interface Flags extends CompanyFlags, VaultConfigFlags {
   readonly default?: true

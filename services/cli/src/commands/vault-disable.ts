@@ -1,12 +1,12 @@
 import { disableVault } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import type { CliIo } from '../cli-io.js'
-import { type CompanyFlags, withCompanyFlags } from '../pick-company.js'
-import { pickVault } from '../pick-vault.js'
-import { printRecord } from '../print.js'
-import { confirmOrFail } from '../prompt.js'
-import { vaultColumns } from '../vault-columns.js'
+import { confirmOrFail } from '../input/prompt.js'
+import { printRecord } from '../output/print.js'
+import { type CompanyFlags, withCompanyFlags } from '../pick/pick-company.js'
+import { pickVault } from '../pick/pick-vault.js'
+import { vaultColumns } from '../vault/vault-columns.js'
 
 interface Flags extends CompanyFlags {
   readonly yes?: true

@@ -1,11 +1,11 @@
 import { checkVaultHealth, type VaultHealth } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import { exitCodes } from '../cli-error.js'
 import { type CliIo, hint } from '../cli-io.js'
-import { type CompanyFlags, withCompanyFlags } from '../pick-company.js'
-import { pickVault } from '../pick-vault.js'
-import { type Column, printRecord } from '../print.js'
+import { type Column, printRecord } from '../output/print.js'
+import { type CompanyFlags, withCompanyFlags } from '../pick/pick-company.js'
+import { pickVault } from '../pick/pick-vault.js'
 
 const columns: readonly Column<VaultHealth>[] = [
   ['vault', (row) => row.configId],

@@ -1,11 +1,11 @@
 import { listVaults } from '@paperclip/contracts'
 import type { Command } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import type { CliIo } from '../cli-io.js'
-import { collectRows, listRowsDefault, pageSize, withLimitFlag } from '../list-rows.js'
-import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick-company.js'
-import { printRows } from '../print.js'
-import { vaultColumns } from '../vault-columns.js'
+import { collectRows, listRowsDefault, pageSize, withLimitFlag } from '../output/list-rows.js'
+import { printRows } from '../output/print.js'
+import { type CompanyFlags, pickCompany, withCompanyFlags } from '../pick/pick-company.js'
+import { vaultColumns } from '../vault/vault-columns.js'
 
 /** `vault list`. */
 export function addVaultList(parent: Command, io: CliIo): void {

@@ -1,18 +1,18 @@
 import { updateVault, type VaultStatus, vaultStatuses } from '@paperclip/contracts'
 import { type Command, Option } from 'commander'
-import { withApi } from '../api-session.js'
+import { withApi } from '../api/api-session.js'
 import { MisuseError } from '../cli-error.js'
 import type { CliIo } from '../cli-io.js'
-import { type CompanyFlags, withCompanyFlags } from '../pick-company.js'
-import { pickVault } from '../pick-vault.js'
-import { printRecord } from '../print.js'
-import { vaultColumns } from '../vault-columns.js'
+import { printRecord } from '../output/print.js'
+import { type CompanyFlags, withCompanyFlags } from '../pick/pick-company.js'
+import { pickVault } from '../pick/pick-vault.js'
+import { vaultColumns } from '../vault/vault-columns.js'
 import {
   readVaultConfig,
   type VaultConfigFlags,
   vaultConfigHelp,
   withVaultConfigFlags
-} from '../vault-config-flags.js'
+} from '../vault/vault-config-flags.js'
 
 interface Flags extends CompanyFlags, VaultConfigFlags {
   readonly name?: string

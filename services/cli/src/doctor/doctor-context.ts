@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { type EnvEntries, type Runtime, readEnvFile, readRuntime } from '@paperclip/instance'
-import { isAlive } from '../api-address.js'
+import { isAlive } from '../api/api-address.js'
 import type { CliIo } from '../cli-io.js'
 import { type LaunchSettings, present, readLaunchSettings } from '../launcher/launch-settings.js'
 import { serviceUrl } from '../launcher/service-environment.js'

@@ -1,6 +1,6 @@
 import { exitCodes } from '../cli-error.js'
 import { type CliIo, hint } from '../cli-io.js'
-import { printJson, printRows } from '../print.js'
+import { printJson, printRows } from '../output/print.js'
 import { type CheckResult, worstOf } from './doctor-check.js'
 
 /** Prints what checks found, the next steps on stderr for people, and lets the process exit with 1 when one failed. */

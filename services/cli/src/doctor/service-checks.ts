@@ -8,7 +8,7 @@ import {
   strictModeWarningStart,
   triggersAloneWarningStart
 } from '@paperclip/contracts'
-import { openClient } from '../api-session.js'
+import { openClient } from '../api/api-session.js'
 import { MisuseError } from '../cli-error.js'
 import { present } from '../launcher/launch-settings.js'
 import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'

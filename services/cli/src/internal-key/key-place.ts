@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { readRuntime } from '@paperclip/instance'
-import { isAlive } from '../api-address.js'
+import { isAlive } from '../api/api-address.js'
 import { type CliIo, envText } from '../cli-io.js'
 import { findInstance } from '../launcher/launch-settings.js'
 import { gatewayCaller } from './key-rules.js'

@@ -1,5 +1,5 @@
 import type { InternalKey } from '@paperclip/instance'
-import type { Column } from '../print.js'
+import type { Column } from '../output/print.js'
 import { isExpired } from './key-rules.js'
 
 /** A key as it is shown: everything but the secret. */

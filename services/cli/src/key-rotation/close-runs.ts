@@ -1,6 +1,6 @@
 import { ClientError, type GatewayClient } from '@paperclip/client'
 import { finishRun, listRuns } from '@paperclip/contracts'
-import { wholePages } from '../list-rows.js'
+import { wholePages } from '../output/list-rows.js'
 import type { RotationScope } from './plan-rotation.js'
 
 /** Cancels every open run of the agents that are meant, and says how many; their tokens are refused from then on. */

@@ -6,7 +6,7 @@ import {
   listAgentKeys,
   listAgents
 } from '@paperclip/contracts'
-import { allRows, wholePages } from '../list-rows.js'
+import { allRows, wholePages } from '../output/list-rows.js'
 import type { PlannedKey } from './rotation-ledger.js'
 
 /** Whose keys are meant: all agents of these companies, or one of them. */

@@ -1,5 +1,5 @@
 import type { CliIo } from '../cli-io.js'
-import { type Column, printJson, printRows } from '../print.js'
+import { type Column, printJson, printRows } from '../output/print.js'
 import type { KeyProgress, PlannedKey } from './rotation-ledger.js'
 
 type Shown = PlannedKey & Partial<KeyProgress>
