@@ -5,7 +5,8 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { makeExampleWorld } from './example-world.mjs'
 import { makePerson } from './person.mjs'
-import { baseEnvironment, copyTrackedFiles, findFreePorts } from './place-files.mjs'
+import { baseEnvironment, copyTrackedFiles } from './place-files.mjs'
+import { reservePorts } from './reserve-ports.mjs'
 import { quote } from './shell-quote.mjs'
 
 /** Images are built in a block. */
@@ -25,7 +26,7 @@ export async function openComposePlace({ repository, root, begins, built }) {
   const [folder, home, bin] = ['clone', 'home', 'bin'].map((name) => join(root, name))
   for (const each of [folder, join(home, 'tmp'), bin]) mkdirSync(each, { recursive: true })
   copyTrackedFiles(repository, folder)
-  const [port, httpPort, httpsPort] = await findFreePorts(3)
+  const [port, httpPort, httpsPort] = await reservePorts(3)
   const { COMPOSE, ...base } = baseEnvironment(home)
   const env = {
     ...base,

@@ -7,7 +7,8 @@ import { startAwsStandIn } from './aws-stand-in.mjs'
 import { makeExampleWorld } from './example-world.mjs'
 import { GuideError } from './guide-error.mjs'
 import { makePerson } from './person.mjs'
-import { baseEnvironment, copyTrackedFiles, findFreePorts, linkClone } from './place-files.mjs'
+import { baseEnvironment, copyTrackedFiles, linkClone } from './place-files.mjs'
+import { reservePorts } from './reserve-ports.mjs'
 
 /** `npm ci` and a first build on a machine that has other things to do. */
 const freshMsMax = 900_000
@@ -56,7 +57,7 @@ export async function openInstancePlace({ repository, root, begins, built }) {
       })
     linkClone(repository, folder)
   }
-  const [PORT, PAPERCLIP_SECRETS_PORT] = await findFreePorts(2)
+  const [PORT, PAPERCLIP_SECRETS_PORT] = await reservePorts(2)
   const PAPERCLIP_HOME = join(home, '.paperclip')
   const env = { ...baseEnvironment(home), PAPERCLIP_HOME, PORT, PAPERCLIP_SECRETS_PORT }
   if (!isFresh) env.PATH = `${join(folder, 'node_modules/.bin')}:${env.PATH}`

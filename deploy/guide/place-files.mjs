@@ -1,7 +1,6 @@
-/** What every place is made of: a folder, an environment built from nothing, ports of its own. */
+/** What every place is made of: a folder, an environment built from nothing. */
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, lstatSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
-import net from 'node:net'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { GuideError } from './guide-error.mjs'
@@ -68,22 +67,6 @@ export function baseEnvironment(home) {
     // README.md's name for the key that its reader has.
     YOUR_KEY: 'not-a-real-key-0123456789'
   }
-}
-
-/** Ports that were free a moment ago. */
-export async function findFreePorts(count) {
-  const servers = await Promise.all(Array.from({ length: count }, listen))
-  const ports = servers.map((server) => String(server.address().port))
-  for (const server of servers) server.close()
-  return ports
-}
-
-function listen() {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => resolve(server))
-  })
 }
 
 function isFile(path) {

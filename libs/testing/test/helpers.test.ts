@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { eventually, faultProxy, freePort, heldLock, startProcess, testDatabase } from '@paperclip/testing'
 import pg from 'pg'
 import t from 'tap'
 import { folderOf } from './db-fixture.js'
 
 const node = process.execPath
+const freePortModule = new URL('../src/free-port.js', import.meta.url).href
 const serverCode = `
   const server = require('node:http').createServer((q, r) => r.end('hello'))
   server.listen(Number(process.env.PORT), '127.0.0.1', () => console.log('listening ' + server.address().port))
@@ -37,6 +38,30 @@ t.test('a process is ready when it says so or answers, and stops with its own ex
   })
   t.same(await polled.kill9(), { code: null, signal: 'SIGKILL' })
   await t.rejects(fetch(url))
+})
+
+t.test('a port is free when it is given, and given to nobody else while we live', async (t) => {
+  const ports = await Promise.all(Array.from({ length: 20 }, () => freePort()))
+  t.equal(new Set(ports).size, ports.length)
+  for (const port of ports)
+    t.ok(port > 10_080 && port < 32_768, 'neither the system hands these out, nor does fetch refuse them')
+  const [given = 0] = ports
+  const holder = createServer().listen(given, '127.0.0.1')
+  await once(holder, 'listening')
+  holder.close()
+  await once(holder, 'close')
+  const nothing = { message: /found no free port/ }
+  await t.rejects(freePort({ from: given, to: given }), nothing, 'though nothing listens there')
+  const busy = createServer().listen(0, '127.0.0.1')
+  t.teardown(() => busy.close())
+  await once(busy, 'listening')
+  const { port: taken } = busy.address() as AddressInfo
+  await t.rejects(freePort({ from: taken, to: taken }), nothing)
+
+  const ask = `import(process.argv[1]).then(({ freePort }) => freePort({ from: ${given}, to: ${given} })).then(console.log)`
+  const other = await startProcess(t, { command: node, args: ['-e', ask, freePortModule] })
+  t.match(await other.ended, { code: 1 })
+  t.match(other.stderr(), /found no free port/, 'in another process neither')
 })
 
 t.test('a process that ends or stays silent before it is ready is an error with its output', async (t) => {

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { chmod, chown, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { canEnter, findFreePort, resolveServerUser, startPostgres } from '@paperclip/postgres'
+import { canEnter, resolveServerUser, startPostgres } from '@paperclip/postgres'
+import { freePort } from '@paperclip/testing'
 import type { HasTeardown } from './e2e-installation.js'
 
 /** A server of its own, as crash-safe as one in earnest, that can be killed. */
@@ -24,7 +25,7 @@ export async function durablePostgres(t: HasTeardown): Promise<DurablePostgres> 
   if (user.switched) await chown(dir, user.uid, user.gid)
   const log = join(dir, 'postgres.log')
   const password = randomBytes(passwordBytes).toString('base64url')
-  const port = await findFreePort()
+  const port = await freePort()
   const start = () =>
     startPostgres({ dataDir: join(dir, 'postgres'), superuser: 'postgres', password, port, log })
   let server = await start()
