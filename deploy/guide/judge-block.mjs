@@ -31,6 +31,19 @@ export function requireStaying(running) {
     throw failure(running, running.end, `what should stay in the foreground ended with ${running.end.reason}`)
 }
 
+/** What stays, and was waited for: `isReady` when it has printed what its guide says. */
+export function judgeReady(running, { stays }, { isReady, blockMsMax }) {
+  if (!isReady)
+    throw failure(running, running, `this did not print ${stays} ${within(blockMsMax)}, and still runs`)
+  if (!running.isAtLast())
+    throw failure(running, running, `${stays} was printed before the last command began`)
+}
+
+/** A block that should end by itself, and was waited for. */
+export function requireEnded(running, { blockMsMax }) {
+  if (running.end === null) throw failure(running, running, `this did not end ${within(blockMsMax)}`)
+}
+
 /** A block that was interrupted; `isGone`: all that it had started ended too. */
 export function judgeInterrupt(running, { isGone }) {
   if (!isGone) throw failure(running, running, 'Ctrl-C did not end this in time')
@@ -38,13 +51,15 @@ export function judgeInterrupt(running, { isGone }) {
     throw failure(running, running, `after Ctrl-C this ended with ${running.end?.reason}`)
 }
 
-/** The lines that the guide shows below a block. */
-export function judgeOutput(running, expected) {
+/** The lines that the guide shows below a block, which had ended or was waited for. */
+export function judgeOutput(running, expected, { blockMsMax }) {
   const missing = findMissingLine(expected.text, running.output())
-  if (missing !== null)
-    throw failure(
-      running,
-      { line: expected.line + 1 + missing.offset },
-      `this was not printed: ${missing.line}`
-    )
+  if (missing === null) return
+  const waited = running.end === null ? ` ${within(blockMsMax)}` : ''
+  const line = expected.line + 1 + missing.offset
+  throw failure(running, { line }, `this was not printed${waited}: ${missing.line}`)
+}
+
+function within(ms) {
+  return `within ${ms / 1_000} s`
 }

@@ -4,10 +4,18 @@ import { basename, dirname, join, resolve, sep } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findMissingLine, mask } from './expected-output.mjs'
 import { GuideError } from './guide-error.mjs'
-import { failure, judgeEnd, judgeInterrupt, judgeOutput, requireStaying } from './judge-block.mjs'
+import {
+  failure,
+  judgeEnd,
+  judgeInterrupt,
+  judgeOutput,
+  judgeReady,
+  requireEnded,
+  requireStaying
+} from './judge-block.mjs'
 import { openTerminal } from './terminal.mjs'
 
-/** What Ctrl-C, or the end of a try, may take until all of it has ended. */
+/** What Ctrl-C, or the end of a try, may take until all of it has ended, where a block may take as long. */
 const endMsMax = 20_000
 const pollMs = 50
 
@@ -21,6 +29,7 @@ export class Reader {
    * @param {object} options
    * @param {string} options.guide its path, for messages
    * @param {import('./instance-place.mjs').Place} options.place
+   * @param {number} options.blockMsMax what one block may take
    * @param {string} options.scratch a folder for files of ours
    * @param {(text: string) => void} options.show what is called with each block's output
    */
@@ -37,23 +46,25 @@ export class Reader {
    * @returns what was started, with its `output()`
    */
   async run(block, expected = null) {
-    const { place, show } = this.#options
+    const { place, show, blockMsMax } = this.#options
     const seat = this.#seatAt(block.terminal)
     await this.#interrupt(seat)
     const running = seat.terminal.start({ text: place.adapt(block.text), line: block.line })
     this.#started.push(running)
     if (block.person !== null) await this.#meetPerson(running, block)
     if (block.stays !== null) {
-      await this.#watch(running, () => block.stays.test(running.output()))
+      const isReady = await this.#watch(running, () => block.stays.test(running.output()))
       requireStaying(running)
+      judgeReady(running, block, { isReady, blockMsMax })
       seat.staying = running
     } else {
       await this.#watch(running, () => false)
+      requireEnded(running, { blockMsMax })
       judgeEnd(running, block)
     }
     if (expected !== null) {
       await this.#watch(running, () => findMissingLine(expected.text, running.output()) === null)
-      judgeOutput(running, expected)
+      judgeOutput(running, expected, { blockMsMax })
     }
     place.notice()
     show(mask(running.output()))
@@ -95,16 +106,13 @@ export class Reader {
     return seat
   }
 
-  /** Waits until `look` gives something or the block has ended, and gives what `look` gave last. */
+  /** Waits until `look` gives something, or the block or its time has ended, and gives what `look` gave last. */
   async #watch(running, look) {
-    const { blockMsMax } = this.#options.place
-    const deadline = performance.now() + blockMsMax
+    const deadline = performance.now() + this.#options.blockMsMax
     for (;;) {
-      const isOver = running.end !== null
+      const isOver = running.end !== null || performance.now() > deadline
       const found = look()
       if (found || isOver) return found
-      if (performance.now() > deadline)
-        throw failure(running, running, `this was not done after ${blockMsMax / 1_000} s`)
       for (const { staying } of this.#seats.values()) if (staying !== null) requireStaying(staying)
       await sleep(pollMs)
     }
@@ -114,7 +122,8 @@ export class Reader {
     const { person } = this.#options.place
     const pattern = person.addresses[deed]
     const address = await this.#watch(running, () => [...running.output().matchAll(pattern)].at(-1)?.[0])
-    if (address === undefined) throw failure(running, running.end, `this printed no address to ${deed} at`)
+    if (address === undefined)
+      throw failure(running, running.end ?? running, `this printed no address to ${deed} at`)
     try {
       await person[deed](address)
     } catch ({ message }) {
@@ -127,7 +136,8 @@ export class Reader {
     if (staying === null) return
     seat.staying = null
     requireStaying(staying)
-    const isGone = await staying.group.end({ signal: 'SIGINT', graceMs: endMsMax })
+    const graceMs = Math.min(endMsMax, this.#options.blockMsMax)
+    const isGone = await staying.group.end({ signal: 'SIGINT', graceMs })
     await staying.exited
     judgeInterrupt(staying, { isGone })
   }

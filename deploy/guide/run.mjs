@@ -14,13 +14,14 @@ import { openInstancePlace } from './instance-place.mjs'
 import { parseGuide } from './parse-guide.mjs'
 import { Reader } from './reader.mjs'
 
-const usage = `Usage: npm run guide -- <guide> [--on instance|compose] [--built] [--verbose]
+const usage = `Usage: npm run guide -- <guide> [--on instance|compose] [--built] [--verbose] [--wait <seconds>]
 
 Runs every command of a guide, in a place made for it, which is removed afterwards.
 
   --on       what it is tried on, for a guide that says the same for both (default: the first it names)
   --built    do not install and build anew, even if the guide begins with nothing: use this clone as it is
   --verbose  show what commands print
+  --wait     what each block may take (default: 300 on an instance, 900 where it installs, 1800 with containers)
 
 Exit 0: all as the guide says. 1: something was not. 2: the guide cannot be read, or this was misused.
 With COMPOSE set, "docker compose" in a guide is replaced by it.
@@ -41,6 +42,7 @@ function prepare() {
     on: { type: 'string' },
     built: { type: 'boolean' },
     verbose: { type: 'boolean' },
+    wait: { type: 'string' },
     help: { type: 'boolean' }
   }
   const { values, positionals } = parseArgs({ options, allowPositionals: true })
@@ -61,10 +63,13 @@ function prepare() {
       line: 1,
       exitCode: 2
     })
-  return { path, guide, on, built: values.built ?? false, verbose: values.verbose ?? false }
+  if (values.wait !== undefined && !/^[1-9]\d{0,4}$/.test(values.wait))
+    throw new GuideError('--wait is a number of seconds', { exitCode: 2 })
+  const waitMs = values.wait === undefined ? null : Number(values.wait) * 1_000
+  return { path, guide, on, waitMs, built: values.built ?? false, verbose: values.verbose ?? false }
 }
 
-async function tryGuide({ path, guide, on, built, verbose }) {
+async function tryGuide({ path, guide, on, waitMs, built, verbose }) {
   const scratch = mkdtempSync(join(tmpdir(), 'guide-'))
   let place
   let reader
@@ -73,7 +78,8 @@ async function tryGuide({ path, guide, on, built, verbose }) {
   try {
     const root = mkdtempSync(join(scratch, 'place-'))
     place = await openPlace[on]({ repository, root, begins: guide.begins, built })
-    reader = new Reader({ guide: path, place, scratch, show: verbose ? say : () => undefined })
+    const blockMsMax = waitMs ?? place.blockMsMax
+    reader = new Reader({ guide: path, place, blockMsMax, scratch, show: verbose ? say : () => undefined })
     const count = await Promise.race([runBlocks({ guide, on, place, reader }), interrupted])
     await Promise.race([reader.close(), interrupted])
     say(

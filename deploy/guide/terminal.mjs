@@ -20,9 +20,9 @@ export function openTerminal({ name, guide, folder, env, scratch }) {
   let isFirst = true
 
   /**
-   * Starts a block. `output()` is all it has written so far, both streams in the order of writing. `end` becomes its
-   * status, the line of the guide that failed or was begun last, and whether that is the last command; `exited` resolves
-   * then, and never rejects.
+   * Starts a block. `output()` is all it has written so far, both streams in the order of writing; `isAtLast()`: its last
+   * command is begun. `end` becomes its status, the line of the guide that failed or was begun last, and whether that is
+   * the last command; `exited` resolves then, and never rejects.
    *
    * @param {{ text: string, line: number }} block
    */
@@ -48,7 +48,8 @@ export function openTerminal({ name, guide, folder, env, scratch }) {
       line,
       group: new ProcessGroup(child),
       end: null,
-      output: () => readIfThere(`${own}.log`)
+      output: () => readIfThere(`${own}.log`),
+      isAtLast: () => Number(readIfThere(at)) === lastLine
     }
     const exited = new Promise((resolve) => {
       const finish = (end) => {
@@ -57,7 +58,7 @@ export function openTerminal({ name, guide, folder, env, scratch }) {
         running.end = {
           ...end,
           line: told > line ? told : Math.max(begun, line),
-          isWhole: begun === lastLine
+          isWhole: running.isAtLast()
         }
         resolve()
       }

@@ -14,11 +14,12 @@ const env = { TMPDIR: folder }
 const head = '<!-- begins: nothing; on: instance, compose -->'
 const block = (info: string, ...lines: string[]) => [`\`\`\`${info}`, ...lines, '```']
 
-function guide(...lines: string[]): string {
-  const path = join(folder, 'fixture.md')
+function namedGuide(name: string, lines: readonly string[]): string {
+  const path = join(folder, name)
   writeFileSync(path, `${lines.join('\n')}\n`)
   return path
 }
+const guide = (...lines: string[]) => namedGuide('fixture.md', lines)
 const left = () => readdirSync(folder).filter((name) => name.startsWith('guide-'))
 
 /** Answers at a port, says so, and leaves when asked. */
@@ -140,6 +141,12 @@ const faults: readonly (readonly [what: string, lines: readonly string[], line: 
       /stay in the foreground ended with status 0\n.*gone/
     ],
     [
+      'what is printed before the command that stays',
+      block('sh stays="up"', 'echo up; sleep 600', 'sleep 601'),
+      3,
+      /before the last command began/
+    ],
+    [
       'what dies behind the back',
       [
         ...block('sh terminal=2 stays="up"', 'echo up; until [ -e ../dead ]; do sleep 0.1; done; exit 6'),
@@ -180,6 +187,51 @@ t.test('whatever is not as the guide says ends the try and names its line', asyn
     t.notMatch(stderr + stdout.replace(/^\$ .*/gm, ''), /code=def|board_xyz/)
     t.notMatch(stdout, /all as the guide says/)
   }
+  t.same(left(), [])
+})
+
+/** Enough for a shell to start on a busy machine. */
+const waitSeconds = '4'
+/** Where a process goes on and what is waited for never comes. */
+const waits: readonly (readonly [what: string, lines: readonly string[], line: number, message: RegExp])[] = [
+  [
+    'what never stays',
+    block('sh stays="never"', 'echo up; sleep 600'),
+    3,
+    /print \/never\/ within 4 s.*\n.*up$/
+  ],
+  [
+    'output of what stays',
+    [...block('sh stays="up"', 'echo up; sleep 600'), ...block('text', 'up', 'down')],
+    8,
+    /not printed within 4 s: down/
+  ],
+  ['what does not end', block('sh', 'true', 'sleep 600'), 3, /did not end within 4 s/],
+  ['an address that nobody prints', block('sh person=claim', 'sleep 600'), 3, /no address to claim/],
+  [
+    'what Ctrl-C does not end',
+    [...block('sh stays="up"', `trap '' INT; echo up; sleep 600`), ...block('sh', 'true')],
+    3,
+    /Ctrl-C did not end this in time/
+  ],
+  [
+    'what it started and Ctrl-C does not end',
+    block('sh stays="up"', `(trap '' INT; sleep 600) & echo up; sleep 600`),
+    3,
+    /Ctrl-C did not end this in time/
+  ]
+]
+
+t.test('what is waited for in vain is given up in time, and how long it was waited is said', async (t) => {
+  await Promise.all(
+    waits.map(async ([what, lines, line, message], index) => {
+      const path = namedGuide(`waits-${index}.md`, [head, '', ...lines])
+      const { code, stderr } = await tryGuide(t, path, { env, args: ['--wait', waitSeconds] })
+      t.equal(code, 1, what)
+      t.ok(stderr.startsWith(`${path}:${line}: `), stderr)
+      t.match(stderr.trimEnd(), message)
+    })
+  )
   t.same(left(), [])
 })
 
@@ -225,6 +277,7 @@ t.test('a guide that cannot be run is refused before anything is', async (t) => 
   }
   t.match(await tryGuide(t, join(folder, 'none.md')), { code: 2, stderr: /none\.md/ })
   t.match(await tryGuide(t, guide(head), { args: ['--fast'] }), { code: 2, stderr: /--fast/ })
+  t.match(await tryGuide(t, guide(head), { args: ['--wait', 'long'] }), { code: 2, stderr: /seconds/ })
   t.match(await tryGuide(t, '--help'), { code: 0, stdout: /^Usage: npm run guide/, stderr: '' })
 })
 
