@@ -104,6 +104,7 @@ t.test('a new master key takes its place beside the old one, which goes when it 
   t.match(await deploy.refusal('master_key', 'cancel'), /rotate --to mk_00000000000000aa/)
   t.same([deploy.read('master_key'), deploy.read('master_key_previous')], [made, old])
   await keysAre(['retired', formerId], ['active', newId])
+  t.match(await deploy.refusal('master_key', 'cancel'), /not the only key that wraps/)
   written.push(await deploy.rotate('master_key', 'finish'))
   t.same([deploy.read('master_key'), deploy.read('master_key_previous')], [made, ''])
   t.equal(deploy.read(`former/${formerId}`), old, 'it is kept where no container sees it')
@@ -112,6 +113,8 @@ t.test('a new master key takes its place beside the old one, which goes when it 
   t.match(await deploy.refusal('master_key', 'finish'), /no former master_key/)
   for (const key of [old, made])
     t.notOk(written.join('').includes(key), 'no key is an argument, a variable or an output')
+  await deploy.rotate('master_key', 'prepare')
+  t.equal(deploy.read('master_key_previous'), made, 'and the next one may be prepared')
 })
 
 t.test('a copy that did not come out whole takes no place, and the keys stay as they are', async (t) => {
@@ -144,12 +147,41 @@ t.test('whatever cuts it off, the same command goes on, and the key in use is al
   mkdirSync(deploy.file('former'))
   deploy.put(`former/${formerId}`, old)
   await deploy.rotate('master_key', 'finish')
+  t.equal(statSync(deploy.file('former')).mode & 0o777, 0o700)
   t.equal(deploy.read('master_key_previous'), '')
   deploy.put('master_key_rotation', `${formerId}\n`)
   t.match(await deploy.refusal('master_key', 'finish'), /no former master_key/)
   t.notOk(existsSync(deploy.file('master_key_rotation')), 'what a finish left behind is gone')
   mkdirSync(deploy.file('.new'))
   t.match(await deploy.refusal('master_key', 'prepare'), /another run is at work/)
+  rmSync(deploy.file('.new'), { recursive: true })
+
+  const current = deploy.read('master_key')
+  for (const name of ['master_key', 'agent_jwt_secret']) deploy.put(`${name}_previous`, deploy.read(name))
+  t.match(await deploy.refusal('agent_jwt_secret', 'finish-now'), /prepare was cut off/)
+  await deploy.rotate('master_key', 'cancel')
+  t.same([deploy.read('master_key'), deploy.read('master_key_previous')], [current, ''])
+  t.notOk(existsSync(deploy.file('master_key_rotation')))
+})
+
+t.test('what only the database can tell is not guessed', async (t) => {
+  const deploy = await newDeploy(t)
+  await keysAre(['active', formerId])
+  const dead = { COMPOSE: 'false' }
+  await t.rejects(deploy.rotate('master_key', 'prepare', dead), { code: 1, stderr: /does not answer/ })
+  t.equal(deploy.read('master_key_previous'), '')
+  await deploy.rotate('master_key', 'prepare')
+  const keys = () => [deploy.read('master_key'), deploy.read('master_key_previous')]
+  const prepared = keys()
+  await keysAre(['active', newId])
+  t.match(await deploy.refusal('master_key', 'finish'), /does not know mk_00000000000000aa/)
+  await keysAre(['retired', formerId], ['active', newId])
+  for (const step of ['finish', 'cancel'])
+    await t.rejects(deploy.rotate('master_key', step, dead), { code: 1, stderr: /does not answer/ }, step)
+  rmSync(deploy.file('master_key_rotation'))
+  for (const step of ['finish', 'cancel'])
+    t.match(await deploy.refusal('master_key', step), /master_key_rotation is missing/, step)
+  t.same(keys(), prepared)
 })
 
 t.test('a rotation that was not wanted is taken back, and not while anything is wrapped anew', async (t) => {
@@ -206,13 +238,14 @@ t.test('no name changes its content before all that was written is on the disk',
   await deploy.rotate('master_key', 'prepare', path)
   await keysAre(['retired', formerId], ['active', newId])
   await deploy.rotate('master_key', 'finish', path)
-  const order = readFileSync(record, 'utf8').trim().split('\n')
+  const order = readFileSync(record, 'utf8').trim().split(/ *\n/)
   const renamed = order.flatMap((line, at) =>
     line.startsWith('mv ') ? [{ line, before: order[at - 1] }] : []
   )
   t.ok(renamed.length >= 5)
+  t.equal(order.at(-1), 'sync')
   t.same(
-    renamed.filter(({ before }) => before !== 'sync '),
+    renamed.filter(({ before }) => before !== 'sync'),
     []
   )
 })
@@ -227,9 +260,14 @@ t.test('the former secret of run tokens stays for the day that such a token live
   t.equal(deploy.read(`${name}_previous`), old)
   t.match(await deploy.refusal(name, 'prepare'), /finish that first/)
   t.match(await deploy.refusal(name, 'finish'), /live up to 24 hours/)
-  const longAgo = new Date(Date.now() - 25 * 3_600_000)
   chmodSync(deploy.file(`${name}_previous`), 0o600)
-  utimesSync(deploy.file(`${name}_previous`), longAgo, longAgo)
+  const putAside = (hoursAgo: number) => {
+    const then = new Date(Date.now() - hoursAgo * 3_600_000)
+    utimesSync(deploy.file(`${name}_previous`), then, then)
+  }
+  putAside(23)
+  t.match(await deploy.refusal(name, 'finish'), /live up to 24 hours/)
+  putAside(25)
   await deploy.rotate(name, 'finish')
   t.same([deploy.read(name), deploy.read(`${name}_previous`)], [made, ''])
   await deploy.rotate(name, 'prepare')
