@@ -1,8 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { Readable, Writable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { repositoryRoot } from '@paperclip/testing'
+import type { Command } from 'commander'
 import t from 'tap'
+import { buildProgram } from '../src/program.js'
 
 /** What `deploy/guide/parse-guide.mjs` gives, as far as it concerns us. */
 interface Guide {
@@ -69,6 +72,41 @@ t.test('what is only shown holds no commands, because nothing would run them', (
       if (kind === 'show' || kind === 'write') t.notMatch(text, command, `${path}:${line} ${language}`)
   t.end()
 })
+
+t.test('what a sentence names of the command line is there, with its flags', (t) => {
+  const nowhere = new Writable()
+  const stdin = Readable.from([])
+  const program = buildProgram({ env: {}, stdin, stdout: nowhere, stderr: nowhere, exitCode: 0 })
+  let named = 0
+  for (const path of paths)
+    for (const words of wordsInCode(read(path))) {
+      const [noun = '', ...rest] = words
+      const top = program.commands.find((command) => command.name() === noun)
+      if (top === undefined) continue
+      named += 1
+      t.equal(faultOf(top, rest), null, `${path}: ${words.join(' ')}`)
+    }
+  t.ok(named > 50, 'and they are looked for as they are written')
+  t.end()
+})
+
+/** The words of each code mark in the sentences of a page, without how the command line is called. */
+function wordsInCode(page: string): string[][] {
+  const sentences = page.replace(/^\s*```[\s\S]*?^\s*```/gm, '')
+  return [...sentences.matchAll(/(?<!`)`([^`]+)`(?!`)/g)].map(([, code = '']) =>
+    code.replace(/^(?:npx --no-install )?paperclipai\s+/, '').split(/\s+/)
+  )
+}
+
+function faultOf(command: Command, words: readonly string[]): string | null {
+  const [word = ''] = words
+  const child = command.commands.find((each) => each.name() === word)
+  if (child !== undefined) return faultOf(child, words.slice(1))
+  if (command.commands.length > 0 && word !== '') return `there is no ${command.name()} ${word}`
+  const flags = words.filter((each) => each.startsWith('--'))
+  const unknown = flags.find((flag) => !command.options.some(({ long }) => long === flag))
+  return unknown === undefined ? null : `${command.name()} has no ${unknown}`
+}
 
 t.test('no command takes the folder of secrets for granted, which a setting moves', (t) => {
   for (const { path, blocks } of withCommands)
