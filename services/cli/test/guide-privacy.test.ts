@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { getAgentSelf, getCliMe } from '@paperclip/contracts'
-import { repositoryRoot } from '@paperclip/testing'
+import { eventually, repositoryRoot } from '@paperclip/testing'
 import t from 'tap'
 import { makeBreachWorld } from './support/breach-world.js'
-import { connectAsOwner, dumpDatabase } from './support/database-dump.js'
+import { connectAsOwner, connectAsSuperuser, dumpDatabase } from './support/database-dump.js'
 import { newOperator } from './support/e2e-cli.js'
 import { tryGuide } from './support/try-guide.js'
 
@@ -26,12 +26,20 @@ t.test('the statements that are typed at the database work as printed, on the ne
   const operator = await newOperator(t, { PAPERCLIP_DEPLOYMENT_MODE: 'authenticated', HOST: '127.0.0.1' })
   const { process } = await operator.launch()
   const { api, call, chief, ada, bob, agents } = await makeBreachWorld(operator.env.PORT ?? '', process)
-  const sql = await connectAsOwner(operator.paths)
+  const [sql, root] = await Promise.all([connectAsOwner(operator.paths), connectAsSuperuser(operator.paths)])
   const status = async (cookie: string) => (await call('GET', '/me', { cookie })).status
   try {
-    const [endSessions = '', revokeBoardKeys = '', revokeAgentKey = '', ...more] =
-      statementsOf('incidents.md')
+    const [
+      findUser = '',
+      endSessions = '',
+      revokeBoardKeys = '',
+      findKeys = '',
+      revokeAgentKey = '',
+      ...more
+    ] = statementsOf('incidents.md')
     t.same(more, [], 'each has its check here')
+    const found = await sql.query(findUser.replace('<e-mail>', ada.email.toUpperCase()))
+    t.same(found.rows, [{ id: ada.userId }])
     t.equal(await status(ada.cookie), 200)
     await sql.query(endSessions.replace('<user-id>', ada.userId))
     t.equal(await status(ada.cookie), 401)
@@ -39,12 +47,19 @@ t.test('the statements that are typed at the database work as printed, on the ne
     await sql.query(revokeBoardKeys.replace('<user-id>', ada.userId))
     t.same(await api.everywhere(getCliMe, {}, { token: ada.boardKey }), ['401 credential_revoked'])
     const [agent] = agents
+    const token = agent?.keys[0] ?? ''
+    t.same(await api.everywhere(getAgentSelf, {}, { token }), ['200'])
     const { rows } = await sql.query('select id from agent_api_keys where agent_id = $1 order by id', [
       agent?.id
     ])
-    const token = agent?.keys[0] ?? ''
-    t.same(await api.everywhere(getAgentSelf, {}, { token }), ['200'])
-    await sql.query(revokeAgentKey.replace('<key-id>', rows[0].id))
+    const [{ id: keyId }] = rows
+    const listed = (await sql.query(findKeys)).rows
+    t.equal(listed.length, agents.flatMap(({ keys }) => keys).length)
+    t.match(
+      listed.find(({ id }) => id === keyId),
+      { agent: agent?.name, name: String }
+    )
+    await sql.query(revokeAgentKey.replace('<key-id>', keyId))
     t.same(await api.everywhere(getAgentSelf, {}, { token }), ['401 credential_revoked'])
 
     const [members = '', sessions = '', user = '', ...others] = statementsOf('privacy.md')
@@ -61,9 +76,15 @@ t.test('the statements that are typed at the database work as printed, on the ne
     await sql.query(user.replace('<user-id>', bob.userId))
     t.same(await api.everywhere(getCliMe, {}, { token: bob.boardKey }), ['401 unauthenticated'])
 
-    // By the last statement alone, and by the command: the same is gone, and the same stays.
+    // By the last statement alone, and by all three: the same is gone, and the same stays.
     await sql.query(user.replace('<user-id>', ada.userId))
+    await eventually(async () => {
+      const { rowCount } = await sql.query('select from outbox')
+      if (rowCount !== 0) throw new Error('the record has not got all of it yet')
+    })
     const dump = await dumpDatabase(operator.paths)
+    const told = dump.rows('secrets.activity_log').filter(({ actor_id: who }) => who === 'database')
+    t.same([...new Set(told.map(({ action }) => action))].sort(), ['session.ended', 'user.deleted'])
     for (const { userId, email } of [ada, bob]) {
       t.notOk(dump.text.includes(email), 'no table knows the address')
       for (const table of [
@@ -78,8 +99,8 @@ t.test('the statements that are typed at the database work as printed, on the ne
     }
     t.ok(dump.text.includes(chief.email))
     for (const table of ['activity_log', 'secret_access_events'])
-      await t.rejects(sql.query(`delete from secrets.${table}`), 'nothing deletes the record')
+      await t.rejects(root.query(`truncate secrets.${table}`), { message: /never changed or removed/ })
   } finally {
-    await sql.end()
+    await Promise.all([sql.end(), root.end()])
   }
 })
