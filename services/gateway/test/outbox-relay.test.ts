@@ -5,7 +5,6 @@ import { eventually, testDatabase } from '@paperclip/testing'
 import pg from 'pg'
 import t from 'tap'
 import type { GatewayDatabase } from '../src/database.js'
-
 import { gatewayGrants } from '../src/grants.js'
 import { activityOf, type OutboxEntry } from '../src/outbox/activity.js'
 import { createMutate } from '../src/outbox/mutation.js'
