@@ -1,7 +1,7 @@
 import t from 'tap'
 import { type FakeHandler, fakeGateway } from './fixtures/fake-gateway.js'
 import { runCli } from './fixtures/run-cli.js'
-import { acme, agentId, apiKey, coder, companyId, keyId, sampleId, website } from './fixtures/sample-rows.js'
+import { acme, agentId, apiKey, coder, companyId, sampleId, website } from './fixtures/sample-rows.js'
 
 const basics: Record<string, FakeHandler> = {
   listCompanies: () => ({ body: [acme] }),
@@ -191,27 +191,6 @@ t.test('the company is the flag, else the variable, else the only active one, el
   const none = await list([])
   t.equal(none.code, 1)
   t.match(none.stderr, /no company yet[\s\S]*company create/)
-  t.same(gateway.violations, [])
-})
-
-t.test('a name stands for one living agent; of several the ids are listed', async (t) => {
-  const namesake = { ...coder, id: sampleId(2, 2) }
-  let agents = [{ ...namesake, status: 'terminated' as const }, coder]
-  const gateway = await fakeGateway(t, {
-    ...basics,
-    listAgents: () => ({ body: agents }),
-    listAgentKeys: () => ({ body: [] }),
-    revokeAgentKey: () => ({ body: { ok: true } })
-  })
-  const keys = (agent: string) => runCli(['agent', 'keys', agent], { origin: gateway.origin })
-  t.equal((await keys('coder')).code, 0)
-  t.equal(gateway.last('listAgentKeys')?.params.id, coder.id)
-  t.match(await keys('writer'), { code: 1, stderr: /no agent "writer"[\s\S]*agent list/ })
-  const revoked = await runCli(['agent', 'revoke-key', 'coder', keyId], { origin: gateway.origin })
-  t.match(revoked, { code: 0, stdout: '' })
-  t.same(gateway.last('revokeAgentKey')?.params, { id: coder.id, keyId })
-  agents = [namesake, coder] as typeof agents
-  t.match(await keys('coder'), { code: 2, stderr: new RegExp(`${namesake.id}[\\s\\S]*${coder.id}`) })
   t.same(gateway.violations, [])
 })
 

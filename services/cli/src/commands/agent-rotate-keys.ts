@@ -17,6 +17,9 @@ import { pickCompanyOfAgent } from '../pick/pick-company.js'
 import { pickAgent } from '../pick/pick-named.js'
 import { takeProcessLock } from '../process-lock.js'
 
+/** So long after its end a rotation may be repeated, for a script that was cut off before it heard of it. */
+const repeatMsMax = 3_600_000
+
 interface Flags extends CompaniesFlags {
   readonly out?: string
   readonly dryRun?: true
@@ -123,6 +126,8 @@ async function rotate(io: CliIo, client: GatewayClient, asked: Asked): Promise<v
         )
       await ledger.plan(subject, keys)
     }
+    const { finishedAt } = ledger
+    if (finishedAt !== null) tellFinished(io, { folder, finishedAt })
     await rotateKeys(io, client, { folder, ledger })
     const runsClosed = flags.closeRuns ? await closeRuns(client, scope) : 0
     const strangers = await findStrangers(client, { scope, ledger })
@@ -130,12 +135,19 @@ async function rotate(io: CliIo, client: GatewayClient, asked: Asked): Promise<v
     printRotated(io, {
       json: flags.json ?? false,
       keys,
-      more: { folder, runsClosed, madeMeanwhile: strangers.map(({ agentId, keyId }) => ({ agentId, keyId })) }
+      more: {
+        folder,
+        finishedBefore: finishedAt,
+        runsClosed,
+        madeMeanwhile: strangers.map(({ agentId, keyId }) => ({ agentId, keyId }))
+      }
     })
-    summarize(io, { keys, folder, runsClosed: flags.closeRuns ? runsClosed : null })
+    if (finishedAt === null) summarize(io, { keys, folder })
+    if (flags.closeRuns) note(io, `ended ${counted(runsClosed, 'open run')}`)
     for (const { company, agent, name, keyId } of strangers)
       note(io, `made meanwhile, and not by this: key ${keyId} (${name}) of ${agent} in ${company}`)
     if (strangers.length > 0) hint(io, 'revoke what is not yours with `paperclipai agent revoke-key`')
+    await ledger.finish()
   } finally {
     await lock.release()
   }
@@ -150,13 +162,19 @@ async function findStrangers(
   return (await findKeys(client, scope)).filter(({ keyId }) => !ours.has(keyId))
 }
 
+/** Whoever says the same command at the next incident must not take what was done at the last one for done. */
+function tellFinished(io: CliIo, { folder, finishedAt }: { folder: string; finishedAt: string }): void {
+  const again = 'for another rotation name another folder'
+  const what = `the rotation in ${folder} was finished at ${finishedAt}`
+  if (Date.now() - Date.parse(finishedAt) > repeatMsMax)
+    throw new CliError(`${what}; nothing was changed`, { hint: again })
+  note(io, `${what}; no key is replaced now`)
+  hint(io, again)
+}
+
 function summarize(
   io: CliIo,
-  {
-    keys,
-    folder,
-    runsClosed
-  }: { keys: readonly { file?: string }[]; folder: string; runsClosed: number | null }
+  { keys, folder }: { keys: readonly { file?: string }[]; folder: string }
 ): void {
   const replaced = keys.filter(({ file }) => file !== undefined).length
   note(io, `replaced ${counted(replaced, 'key')}; what is new is in ${folder}`)
@@ -165,7 +183,6 @@ function summarize(
       io,
       `revoked and did not replace ${counted(keys.length - replaced, 'key')}: run out, or of an agent that is gone`
     )
-  if (runsClosed !== null) note(io, `ended ${counted(runsClosed, 'open run')}`)
   if (replaced > 0)
     hint(io, 'give each agent its key; `paperclipai agent keys` shows when one was first used')
 }

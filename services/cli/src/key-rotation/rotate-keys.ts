@@ -27,7 +27,7 @@ export async function rotateKeys(io: CliIo, client: GatewayClient, rotation: Key
   const { ledger } = rotation
   const left = ledger.keys.filter(({ keyId }) => ledger.progressOf(keyId)?.step !== 'revoked')
   const before = ledger.keys.length - left.length
-  if (before > 0) note(io, `going on after ${before} of ${ledger.keys.length} keys`)
+  if (before > 0 && left.length > 0) note(io, `going on after ${before} of ${ledger.keys.length} keys`)
   for (const [index, key] of left.entries()) {
     await rotateKey(io, client, rotation, key)
     const done = before + index + 1
@@ -43,7 +43,7 @@ async function rotateKey(
 ): Promise<void> {
   const { ledger } = rotation
   const { keyId, agentId } = key
-  const written = await findSuccessor(client, rotation, key)
+  const written = await findSuccessor(io, client, rotation, key)
   const successor = written ?? (await makeSuccessor(io, client, rotation, key))
   await unlessGone(client.call(revokeAgentKey, { params: { id: agentId, keyId } }))
   await ledger.note({ keyId, step: 'revoked', ...successor })
@@ -53,6 +53,7 @@ type Successor = { readonly newKeyId: string; readonly file: string }
 
 /** What an earlier call has made. Of what it made in vain, nothing is left after this. */
 async function findSuccessor(
+  io: CliIo,
   client: GatewayClient,
   { ledger, folder }: KeyRotation,
   key: PlannedKey
@@ -66,7 +67,10 @@ async function findSuccessor(
   let found: Successor | null = null
   for (const { id } of keys.filter(({ id, name }) => name === key.name && !known.has(id)))
     if (hasKeyFile(folder, key, id)) found = { newKeyId: id, file: keyFileOf(folder, key, id) }
-    else await unlessGone(client.call(revokeAgentKey, { params: { id: key.agentId, keyId: id } }))
+    else {
+      await unlessGone(client.call(revokeAgentKey, { params: { id: key.agentId, keyId: id } }))
+      note(io, `revoked key ${id} (${key.name}) of ${key.agent}: made before this was cut off, in vain`)
+    }
   return found
 }
 

@@ -50,6 +50,7 @@ export class RotationLedger {
   readonly #path: string
   #keys: readonly PlannedKey[] = []
   readonly #progress = new Map<string, KeyProgress>()
+  #finishedAt: string | null = null
 
   private constructor(path: string) {
     this.#path = path
@@ -112,15 +113,32 @@ export class RotationLedger {
 
   /** Notes a step; it is on the disk when this resolves. */
   async note(progress: KeyProgress): Promise<void> {
+    await this.#append(progress)
+    this.#progress.set(progress.keyId, progress)
+  }
+
+  /** When all was done, ISO 8601; null before. */
+  get finishedAt(): string | null {
+    return this.#finishedAt
+  }
+
+  /** Notes that all is done, once. */
+  async finish(): Promise<void> {
+    if (this.#finishedAt !== null) return
+    const finishedAt = new Date().toISOString()
+    await this.#append({ finishedAt })
+    this.#finishedAt = finishedAt
+  }
+
+  async #append(line: object): Promise<void> {
     const file = await open(this.#path, 'a')
     try {
       // What a kill left unfinished must not spoil this line too.
-      await file.write(`\n${JSON.stringify(progress)}\n`)
+      await file.write(`\n${JSON.stringify(line)}\n`)
       await file.sync()
     } finally {
       await file.close()
     }
-    this.#progress.set(progress.keyId, progress)
   }
 
   async #read(subject: string): Promise<void> {
@@ -132,8 +150,10 @@ export class RotationLedger {
     if (head.subject !== subject)
       throw new CliError(`${this.#path} is of another rotation`, { hint: 'name another folder' })
     this.#keys = rest.flatMap((line) => (line?.planned as PlannedKey | undefined) ?? [])
-    for (const line of rest)
+    for (const line of rest) {
+      if (typeof line?.finishedAt === 'string') this.#finishedAt = line.finishedAt
       if (line?.step !== undefined) this.#progress.set(String(line.keyId), line as unknown as KeyProgress)
+    }
   }
 }
 
