@@ -23,14 +23,14 @@ const key = (id: string, state: MasterKeyView['state']): MasterKeyView => ({
   safeToRemove: false
 })
 const statusOf =
-  (keys: MasterKeyView[], sources = ['master.key']): FakeHandler =>
+  (keys: MasterKeyView[], held: Record<string, string> = { 'master.key': formerId }): FakeHandler =>
   () => ({
     body: {
       keys,
       processes: [
         {
           ...{ id: sampleId(1), host: 'vault-1', pid: 7, startedAt: time, leaseUntil: time },
-          keys: sources.map((source) => ({ id: formerId, source }))
+          keys: Object.entries(held).map(([source, id]) => ({ id, source }))
         }
       ]
     }
@@ -87,10 +87,20 @@ t.test('a rotation goes on until nothing is left, by the key that it began with'
 })
 
 t.test('a former key is retired by its id', async (t) => {
-  for (const slip of ['', 'mk_x']) {
-    const result = await runCli(['master-key', 'retire', slip, '--yes'], { origin: 'http://127.0.0.1:9' })
-    t.match(result, { code: 2, stderr: /no id of a master key[\s\S]*master-key status/ })
-  }
+  const nowhere = { origin: 'http://127.0.0.1:9' }
+  for (const slip of ['', 'mk_x'])
+    for (const args of [
+      ['retire', slip, '--yes'],
+      ['rotate', '--to', slip]
+    ])
+      t.match(await runCli(['master-key', ...args], nowhere), {
+        code: 2,
+        stderr: /no id of a master key[\s\S]*master-key status/
+      })
+  t.match(await runCli(['master-key', 'rotate', '--prepare', '--to', newId], nowhere), {
+    code: 2,
+    stderr: /--prepare and --to are both given/
+  })
   const { origin } = await fakeGateway(t, { retireMasterKey: () => ({ body: key(formerId, 'retired') }) })
   t.match(await runCli(['master-key', 'retire', formerId, '--yes'], { origin }), {
     code: 0,
@@ -128,11 +138,26 @@ t.test('a new key file is made beside the old one, once, for its owner alone, an
     { code: 1, stderr: /master-2\.key is not loaded yet[\s\S]*restart/ },
     'a rotation before the restart is not taken for one'
   )
-  const sources = ['master-2.key', 'master.key']
+  const loaded = { 'master-2.key': newId, 'master.key': formerId }
   const underWay = await fakeGateway(t, {
-    getMasterKeys: statusOf([key(newId, 'active'), key(formerId, 'former')], sources)
+    getMasterKeys: statusOf([key(newId, 'active'), key(formerId, 'former')], loaded)
   })
   t.match(await prepare(underWay.origin), { code: 1, stderr: /under way: mk_00000000000000bb is former/ })
+  const back = [key(formerId, 'active'), key(newId, 'retired')]
+  const takenBack = await fakeGateway(t, { ...idle, getMasterKeys: statusOf(back, loaded) })
+  const restarted = await fakeGateway(t, { ...idle, getMasterKeys: statusOf(back) })
+  for (const act of [['rotate', '--prepare'], ['rotate']]) {
+    const told = (origin: string) => runCli(['master-key', ...act], { origin, env })
+    t.match(
+      await told(takenBack.origin),
+      { code: 1, stderr: /the key in .*master-2\.key is retired\n.*hint: move that file .*restart/ },
+      'a third file would push the one out that wraps: a start reads two'
+    )
+    t.match(await told(restarted.origin), {
+      code: 1,
+      stderr: /if it was restarted, that key is retired: move/
+    })
+  }
   t.equal(readdirSync(paths.secretsDir).length, 2)
   rmSync(paths.masterKey)
   t.equal(

@@ -1,16 +1,14 @@
 import { retireMasterKey } from '@paperclip/contracts'
 import type { Command } from 'commander'
 import { type ApiFlags, withApi, withApiFlags } from '../api/api-session.js'
-import { MisuseError } from '../cli-error.js'
 import { type CliIo, hint } from '../cli-io.js'
 import { confirmOrFail } from '../input/prompt.js'
+import { requireMasterKeyId } from '../master-key/master-key-id.js'
 import { printRecord } from '../output/print.js'
 
 interface Flags extends ApiFlags {
   readonly yes?: true
 }
-
-const masterKeyIdExpression = /^mk_[0-9a-f]{16}$/
 
 /** `master-key retire`: from then on the key opens nothing. */
 export function addMasterKeyRetire(parent: Command, io: CliIo): void {
@@ -23,8 +21,7 @@ export function addMasterKeyRetire(parent: Command, io: CliIo): void {
         '\nExample:\n  $ paperclipai master-key retire mk_0123456789abcdef'
     )
     .action(async (masterKeyId: string, flags: Flags) => {
-      if (!masterKeyIdExpression.test(masterKeyId))
-        throw new MisuseError('<id> is no id of a master key', 'see `paperclipai master-key status`')
+      requireMasterKeyId(masterKeyId, '<id>')
       if (io.stdin.isTTY && !flags.yes) await confirmOrFail(io, `Retire ${masterKeyId} for ever?`)
       await withApi(io, flags, async (client) => {
         const record = await client.call(retireMasterKey, { params: { masterKeyId } })

@@ -1,8 +1,9 @@
 import { rotateMasterKey } from '@paperclip/contracts'
 import type { Command } from 'commander'
 import { type ApiFlags, withApi, withApiFlags } from '../api/api-session.js'
-import { CliError } from '../cli-error.js'
+import { CliError, MisuseError } from '../cli-error.js'
 import { type CliIo, hint, note } from '../cli-io.js'
+import { requireMasterKeyId } from '../master-key/master-key-id.js'
 import { prepareMasterKey, requireNewestKeyLoaded } from '../master-key/prepare-master-key.js'
 import { printRecord } from '../output/print.js'
 
@@ -31,7 +32,15 @@ On an instance of this machine:
 With keys in the environment: set PAPERCLIP_SECRETS_MASTER_KEY to the new key and
 PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS to the old one, restart one process after another, then rotate.`
     )
-    .action(async (flags: Flags) => await (flags.prepare ? prepare(io, flags) : rotate(io, flags)))
+    .action(async (flags: Flags) => {
+      if (flags.prepare && flags.to !== undefined)
+        throw new MisuseError(
+          '--prepare and --to are both given',
+          'prepare a key, restart, and then rotate to it'
+        )
+      if (flags.to !== undefined) requireMasterKeyId(flags.to, '--to')
+      await (flags.prepare ? prepare(io, flags) : rotate(io, flags))
+    })
 }
 
 async function rotate(io: CliIo, flags: Flags): Promise<void> {
