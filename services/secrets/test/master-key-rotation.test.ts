@@ -113,6 +113,7 @@ t.test('a key that is only configured wraps nothing, and status names no key mat
     }
   ])
   for (const key of [formerKey, newKey]) t.notOk(text.includes(key))
+  t.match(await retire(app, newKeyId), { status: 409, body: { detail: /waits to be activated/ } })
   const { companyId } = targets[0] ?? { companyId: '' }
   t.equal((await app.send(member(companyId, 'owner'), 'GET', '/admin/master-keys')).status, 403)
 })
@@ -182,6 +183,8 @@ t.test('a rotation that is killed between two batches leaves everything readable
 t.test('two processes rotate at once while values are read: each key once, and no read fails', async (t) => {
   const reader = await startSecrets(t, database, both)
   const other = await startSecrets(t, database, both)
+  // The clock of the database may have been set back since: the order of activations must not hang on it.
+  await sql("update master_keys set activated_at = now() + interval '1 hour' where id = $1", [newKeyId])
   let isDone = false
   const reads = { asked: 0, failed: 0 }
   const load = Promise.all(
@@ -220,6 +223,35 @@ t.test('two processes rotate at once while values are read: each key once, and n
   t.equal(reads.failed, 0)
   targets.push(...made)
 })
+
+t.test(
+  'of two rotations to different keys the one that is overtaken ends, and wraps nothing more',
+  async (t) => {
+    const other = await startSecrets(t, database, both)
+    const [first] = await sql<{ id: string }>('select id from company_keys order by id limit 1')
+    const lock = await heldLock(t, {
+      url: database.adminUrl,
+      statement: `select from secrets.company_keys where id = '${first?.id}' for update`
+    })
+    const overtaken = rotate(app, { masterKeyId: formerKeyId })
+    await lock.waitedFor()
+    const last = rotate(other, { masterKeyId: newKeyId })
+    await eventually(async () => {
+      if (
+        (await sql("select from pg_locks where relation = 'master_keys'::regclass and not granted"))
+          .length === 0
+      )
+        throw new Error('the second one does not wait yet')
+    })
+    await lock.release()
+    t.match(await overtaken, {
+      status: 409,
+      body: { detail: /Another master key has become the active one/ }
+    })
+    t.match(await last, { status: 200, body: { activeKeyId: newKeyId, remaining: 0 } })
+    t.same(await wrappedBy(), { [newKeyId]: targets.length })
+  }
+)
 
 t.test('a company key that does not verify stays as it is, and holds up no other', async (t) => {
   const damaged = await newCompany(app)
@@ -301,3 +333,36 @@ t.test(
     t.ok(await opens(first, await newCompany(first)))
   }
 )
+
+t.test('of several keys that wait, the one that is meant must be named', async (t) => {
+  const ids = ['mk_00000000000000aa', 'mk_00000000000000bb']
+  for (const id of ids)
+    await sql(
+      "insert into master_keys (id, salt, iterations) values ($1, decode(repeat('00', 32), 'hex'), 600000)",
+      [id]
+    )
+  const held = JSON.stringify([{ id: newKeyId, source: 'a' }, ...ids.map((id) => ({ id, source: 'b' }))])
+  await sql(
+    `insert into master_key_holders (process_id, host, pid, keys, lease_until)
+     values (gen_random_uuid(), 'elsewhere', 1, $1, now() + interval '1 minute')`,
+    [held]
+  )
+  t.match(await rotate(app), {
+    status: 409,
+    body: { detail: /Several .* wait: mk_0+(aa|bb), mk_0+(aa|bb)\. Name/ }
+  })
+  t.match(await rotate(app, { masterKeyId: ids[0] }), {
+    status: 409,
+    body: { detail: /is not held by every/ }
+  })
+})
+
+t.test('a process goes on saying that it lives', async () => {
+  await eventually(async () => {
+    const rows = await sql(
+      "select from master_key_holders where pid = $1 and lease_until > started_at + interval '34 seconds'",
+      [process.pid]
+    )
+    if (rows.length === 0) throw new Error('its word was not renewed')
+  })
+})

@@ -51,9 +51,15 @@ export async function insertMasterKey(
   )
 }
 
-/** Makes a master key the one that wraps. Later than any activation before, since changes take turns. */
+/**
+ * Makes a master key the one that wraps. Later than any activation before, since changes take turns; also when the
+ * database's clock has been set back since, or the database has moved to a machine whose clock is behind.
+ */
 export async function activateMasterKey(tx: Tx<SecretsDatabase>, id: string): Promise<void> {
-  await sql`update master_keys set activated_at = clock_timestamp() where id = ${id}`.execute(tx)
+  await sql`
+    update master_keys set activated_at = greatest(
+      clock_timestamp(), (select max(activated_at) + interval '1 microsecond' from master_keys)
+    ) where id = ${id}`.execute(tx)
 }
 
 /** The ids of the master keys that stored company keys are wrapped with. */
