@@ -120,14 +120,17 @@ t.test('a migration that is cut off says so, and what was left is a failure', as
   })
   const answer = await runCli(['secrets', 'migrate-inline-env', '--apply'], cut)
   t.match(answer, { code: 1, stdout: /A_TOKEN +made/, stderr: /run it again: what is done stays done/ })
-  const failures = [{ targetType: 'agent', targetId: sampleId(3), code: 'integrity_failure' }] as const
+  const failures = ['integrity_failure', 'infra_secret'].map((code) => {
+    return { targetType: 'agent', targetId: sampleId(3), code } as const
+  })
   const broken = await fakeGateway(t, {
     ...lists,
-    migrateInlineEnvironments: () => ({ body: partOf(true, 'A_TOKEN', { failures: [...failures] }) })
+    migrateInlineEnvironments: () => ({ body: partOf(true, 'A_TOKEN', { failures }) })
   })
   t.match(await runCli(['secrets', 'migrate-inline-env', '--apply'], broken), {
     code: 1,
     stdout: /A_TOKEN +made/,
-    stderr: /was left as it is \(integrity_failure\)/
+    stderr:
+      /was left as it is \(integrity_failure\)[\s\S]*\(infra_secret\)[\s\S]*hint: .*env set --replace[\s\S]*hint: .*rotation\.md/
   })
 })

@@ -3,16 +3,15 @@
  * half-way; the suite a small one.
  */
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { isDeepStrictEqual, parseArgs } from 'node:util'
 import { newId } from '@paperclip/contracts'
-import { heldLock, startProcess } from '@paperclip/testing'
+import { eventually, heldLock, startProcess } from '@paperclip/testing'
 import t from 'tap'
 import { adminSession, createSecret, getEnv, putEnv, resolve, tryPutEnv } from './support/fixtures.js'
+import { migrateAll as followParts, migrate, migrationPathOf, migrationStateOf } from './support/migrating.js'
 import {
-  type Answer,
   member,
   operator,
-  type SecretsApp,
   secretsDatabase,
   secretsEnv,
   sign,
@@ -21,7 +20,7 @@ import {
 } from './support/secrets-app.js'
 
 const { values: flags } = parseArgs({
-  options: { agents: { type: 'string', default: '12' }, values: { type: 'string', default: '60' } }
+  options: { agents: { type: 'string', default: '24' }, values: { type: 'string', default: '72' } }
 })
 // A large run takes longer than a test may; the suite's own runner ends a file that takes too long.
 t.setTimeout(0)
@@ -32,34 +31,8 @@ const sql = await adminSession(t, database)
 const canary = 'canary-52e0-value'
 const main = fileURLToPath(new URL('../bin/main.js', import.meta.url))
 
-const pathOf = (companyId: string) => `/companies/${companyId}/env/migrate-inline`
-
-function migrate(target: SecretsApp, companyId: string, body: object): Promise<Answer> {
-  return target.send(operator(), 'POST', pathOf(companyId), body)
-}
-
-/** Follows the parts to the end, and gives all that was said. */
-async function migrateAll(companyId: string, apply: boolean): Promise<Answer['body'][]> {
-  const parts: Answer['body'][] = []
-  let cursor: string | undefined
-  do {
-    const { status, text, body } = await migrate(app, companyId, { apply, ...(cursor ? { cursor } : {}) })
-    if (status !== 200) throw new Error(`${status}: ${text}`)
-    parts.push(body)
-    cursor = body.nextCursor ?? undefined
-  } while (cursor !== undefined)
-  return parts
-}
-
-const tables = ['environments', 'company_secrets', 'company_secret_bindings', 'company_keys', 'activity_log']
-
-/** Everything of a company that a migration may change. */
-async function stateOf(companyId: string): Promise<string> {
-  const rows: object[] = []
-  for (const table of tables)
-    rows.push(await sql(`select * from ${table} where company_id = $1 order by 1, 2, 3`, [companyId]))
-  return JSON.stringify(rows)
-}
+const migrateAll = (companyId: string, apply: boolean) => followParts(app, companyId, { apply })
+const stateOf = (companyId: string) => migrationStateOf(sql, companyId)
 
 const secretsOf = (companyId: string) =>
   sql<{ id: string; key: string; name: string }>(
@@ -234,13 +207,44 @@ t.test('of a write and a migration at the same moment neither is lost', async (t
   t.equal((await resolve(app, target)).body.env.A_TOKEN, 'third')
 })
 
-t.test('two migrations at once make one secret of each value', async (t) => {
+t.test('an environment that goes while it is waited for leaves no secret behind', async (t) => {
+  const [companyId, agentId] = [newId(), newId()]
+  await putEnv(app, { companyId, agentId }, { A_TOKEN: 'v' })
+  const remover = await adminSession(t, database)
+  await remover('begin')
+  await remover('delete from environments where target_id = $1', [agentId])
+  const moving = migrate(app, companyId, { apply: true })
+  await eventually(async () => {
+    const waiting = await sql(
+      "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    )
+    if (waiting.length === 0) throw new Error('nobody waits for the environment')
+  })
+  await remover('commit')
+  t.match((await moving).body, { targets: 0, values: 0, entries: [], failures: [] })
+  t.strictSame(await secretsOf(companyId), [])
+})
+
+t.test('two migrations at once make one secret of each value, and no run meanwhile misses one', async (t) => {
   const companyId = newId()
   const agents = Array.from({ length: 6 }, newId)
   for (const agentId of agents) await putEnv(app, { companyId, agentId }, { A_TOKEN: agentId, B_TOKEN: 'b' })
+  let isDone = false
+  const reading = Promise.all(
+    agents.map(async (agentId) => {
+      const seen: object[] = []
+      do seen.push((await resolve(app, { companyId, agentId })).body)
+      while (!isDone)
+      return seen.every((body) =>
+        isDeepStrictEqual(body, { ...body, env: { A_TOKEN: agentId, B_TOKEN: 'b' } })
+      )
+    })
+  )
   const answers = await Promise.all(
     [app, replica, app].map((each) => migrate(each, companyId, { apply: true }))
   )
+  isDone = true
+  t.ok((await reading).every(Boolean))
   t.equal(
     answers.reduce((sum, { body }) => sum + body.values, 0),
     12
@@ -289,18 +293,40 @@ t.test('a large company is done in parts, each of them bounded', async (t) => {
   t.strictSame(await stillSealed(companyId), [])
 })
 
+t.test('a company of many environments too, and what an earlier version stored in the open', async (t) => {
+  const companyId = newId()
+  const open = JSON.stringify({ A_TOKEN: canary })
+  await sql(
+    `insert into environments (company_id, target_type, target_id, revision_id, names, plain)
+     select $1, 'agent', gen_random_uuid(), gen_random_uuid(), '{A_TOKEN}', case n when 201 then $2 else '{"MODE":"fast"}' end
+     from generate_series(1, 201) as n`,
+    [companyId, open]
+  )
+  t.same(
+    (await migrateAll(companyId, true)).map(({ remaining }) => remaining),
+    [1, 0]
+  )
+  t.equal((await secretsOf(companyId)).length, 1)
+  t.strictSame(
+    await sql('select from environments where company_id = $1 and plain = $2', [companyId, open]),
+    []
+  )
+})
+
 t.test('a request works once, planned or done, and members below admin are refused', async (t) => {
   const companyId = newId()
   for (const apply of [false, true]) {
     const outgoing = sign(app.origin, operator(), {
       method: 'POST',
-      path: pathOf(companyId),
+      path: migrationPathOf(companyId),
       body: { apply }
     })
     t.equal((await transmit(app.origin, outgoing)).status, 200)
     t.match(await transmit(app.origin, outgoing), { status: 401, body: { code: 'replayed' } })
   }
-  const answer = await app.send(member(companyId, 'operator'), 'POST', pathOf(companyId), { apply: true })
+  const answer = await app.send(member(companyId, 'operator'), 'POST', migrationPathOf(companyId), {
+    apply: true
+  })
   t.match(answer, { status: 403, body: { code: 'read_only_role' } })
 })
 
@@ -338,7 +364,7 @@ t.test('killed half-way and run again, every value resolves as before and none i
   const origin = `http://127.0.0.1:${port}`
   const cut = transmit(
     origin,
-    sign(origin, operator(), { method: 'POST', path: pathOf(companyId), body: { apply: true } })
+    sign(origin, operator(), { method: 'POST', path: migrationPathOf(companyId), body: { apply: true } })
   )
   const lost = t.rejects(cut)
   await lock.waitedFor()

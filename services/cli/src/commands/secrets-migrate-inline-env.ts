@@ -20,7 +20,15 @@ const columns: readonly Column<InlineValue>[] = [
   ['secret', (row) => row.secretKey]
 ]
 
-/** `secrets migrate-inline-env`: exits 1 when an environment was left because it does not verify. */
+/** What to do about environments that were left, by why. */
+const nextSteps: Readonly<Record<string, string>> = {
+  integrity_failure:
+    'integrity_failure: its values do not open; `paperclipai env set --replace` with every value anew puts others in their place',
+  infra_secret:
+    'infra_secret: it holds a credential that the deployment itself runs with; take that out, see deploy/rotation.md'
+}
+
+/** `secrets migrate-inline-env`: exits 1 when an environment was left, which is told with the next step. */
 export function addSecretsMigrateInlineEnv(parent: Command, io: CliIo): void {
   const command = parent
     .command('migrate-inline-env')
@@ -97,5 +105,9 @@ function print(io: CliIo, { report, json }: { report: Report; json: boolean }): 
   if (!applied && values > 0) hint(io, 'do it with `paperclipai secrets migrate-inline-env --apply`')
   for (const { targetType, targetId, code } of failures)
     note(io, `the environment of ${targetType} ${targetId} was left as it is (${code})`)
+  for (const code of new Set(failures.map((failure) => failure.code))) {
+    const next = nextSteps[code]
+    if (next !== undefined) hint(io, next)
+  }
   if (failures.length > 0) io.exitCode = exitCodes.failed
 }
