@@ -1,3 +1,4 @@
+import { looksLikeCredential } from '@paperclip/contracts'
 import { Command } from 'commander'
 import type { CliIo } from './cli-io.js'
 import { addActivityList } from './commands/activity-list.js'
@@ -194,8 +195,11 @@ function asOurLines(text: string): string {
     .filter((line) => line !== '')
   const hints = rest.map((line) => `paperclipai: hint: ${line.replace(/^\((.*)\)$/, '$1')}\n`)
   const help = hints.length > 0 ? '' : 'paperclipai: hint: --help shows how it is used\n'
-  // What follows an unknown flag's "=" may be a value.
-  const message = first.replace(/^error: /, '').replace(/^(unknown option '[^'=]*)=.*$/, "$1'")
+  // What follows an unknown flag's "=" may be a value, and so may a word in the wrong place.
+  const message = first
+    .replace(/^error: /, '')
+    .replace(/^(unknown option '[^'=]*)=.*$/, "$1'")
+    .replaceAll(/'[^']*'/g, (word) => (looksLikeCredential(word) ? "'…'" : word))
   return `paperclipai: ${message}\n${hints.join('')}${help}`
 }
 

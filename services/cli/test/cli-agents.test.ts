@@ -13,12 +13,21 @@ t.test('a name stands for one living agent; of several the ids are listed', asyn
     ...basics,
     listAgents: () => ({ body: agents }),
     listAgentKeys: () => ({ body: [] }),
+    createAgentKey: ({ body }) => ({
+      body: {
+        ...{ id: keyId, name: (body as { name: string }).name, token: `paperclip_agent_${'a'.repeat(43)}` },
+        ...{ createdAt: coder.createdAt, expiresAt: null }
+      }
+    }),
     revokeAgentKey: () => ({ body: { ok: true } })
   })
   const keys = (agent: string) => runCli(['agent', 'keys', agent], { origin: gateway.origin })
   t.equal((await keys('coder')).code, 0)
   t.equal(gateway.last('listAgentKeys')?.params.id, coder.id)
   t.match(await keys('writer'), { code: 1, stderr: /no agent "writer"[\s\S]*agent list/ })
+  const made = await runCli(['agent', 'create-key', coder.id], { origin: gateway.origin })
+  t.match(made, { code: 0, stdout: /token +paperclip_agent_/ })
+  t.same(gateway.last('createAgentKey')?.body, { name: 'paperclipai' }, 'a name may be left out')
   const revoked = await runCli(['agent', 'revoke-key', 'coder', keyId], { origin: gateway.origin })
   t.match(revoked, { code: 0, stdout: '' })
   t.same(gateway.last('revokeAgentKey')?.params, { id: coder.id, keyId })

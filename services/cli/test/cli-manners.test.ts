@@ -1,4 +1,7 @@
+import { join } from 'node:path'
+import { PassThrough, Readable } from 'node:stream'
 import t from 'tap'
+import { reportFailure } from '../src/output/report-failure.js'
 import { type FakeHandler, fakeGateway } from './fixtures/fake-gateway.js'
 import { runCli } from './fixtures/run-cli.js'
 import { acme, agentId, apiKey, coder, companyId, sampleId, website } from './fixtures/sample-rows.js'
@@ -11,6 +14,7 @@ const basics: Record<string, FakeHandler> = {
 
 t.test('misuse is exit 2, says so in one line with a hint, and sends nothing', async (t) => {
   const gateway = await fakeGateway(t, basics)
+  const printed = join(t.testdir({ key: `{\n  "token": "${apiKey}"\n}\n` }), 'key')
   const misuses: [args: string[], message: RegExp, env?: Record<string, string>][] = [
     [['nope'], /unknown command 'nope'/],
     [['company', 'lst'], /unknown command 'lst'\n.*Did you mean list/],
@@ -36,6 +40,7 @@ t.test('misuse is exit 2, says so in one line with a hint, and sends nothing', a
     ],
     [['secrets', 'create', 'A', '--value-env', 'HOME', '--value-file', '/x'], /cannot be used together/],
     [['secrets', 'create', 'A'], /no value came on stdin/],
+    [['secrets', 'create', 'A', 'x'], /too many arguments[\s\S]*hint: a value comes on stdin/],
     [['secrets', 'list', '--company-id', 'acme'], /--company-id is not an id/],
     [['secrets', 'list'], /PAPERCLIP_COMPANY_ID is not an id/, { PAPERCLIP_COMPANY_ID: 'acme' }],
     [['env', 'get'], /name an agent, or a project/],
@@ -46,12 +51,16 @@ t.test('misuse is exit 2, says so in one line with a hint, and sends nothing', a
     [['env', 'set', 'coder', 'A=secret:x', '--unset', 'A'], /A is both set and unset/],
     [['env', 'set', 'coder', '1A=secret:x'], /begins with no digit/],
     [['env', 'set', 'coder', 'A=secret:x@0'], /may end in @version/],
-    [['env', 'set', 'coder', '--plain-env', 'NOT_SET_HERE'], /NOT_SET_HERE is not set/],
+    [
+      ['env', 'set', 'coder', '--plain-env', 'NOT_SET_HERE'],
+      /NOT_SET_HERE: --plain-env names .* not set\n.*hint: it is --plain-env NAME/
+    ],
     [['doctor', '--yes'], /--yes is for --repair/],
     [['doctor', '--repair'], /--repair asks on a terminal/],
     [['company', 'list', '--api-url', 'http://u:p@h'], /is not an address/],
     [['company', 'list'], /is not a key/, { PAPERCLIP_API_KEY: 'a b' }],
-    [['company', 'list'], /both set/, { PAPERCLIP_API_KEY: 'a', PAPERCLIP_API_KEY_FILE: '/x' }]
+    [['company', 'list'], /both set/, { PAPERCLIP_API_KEY: 'a', PAPERCLIP_API_KEY_FILE: '/x' }],
+    [['company', 'list'], /API_KEY_FILE does not hold one key.*\n.*jq/, { PAPERCLIP_API_KEY_FILE: printed }]
   ]
   for (const [args, message, env = {}] of misuses) {
     const { code, stdout, stderr } = await runCli(args, { origin: gateway.origin, env })
@@ -62,8 +71,13 @@ t.test('misuse is exit 2, says so in one line with a hint, and sends nothing', a
       stderr.split('\n').every((line) => line === '' || line.startsWith('paperclipai: ')),
       stderr
     )
-    t.notMatch(stderr, /\n\s+at /)
+    t.notMatch(stderr, /\n\s+at |paperclip_board_/)
   }
+  const absent = { PAPERCLIP_API_KEY_FILE: '/nonexistent' }
+  t.match(await runCli(['company', 'list'], { origin: gateway.origin, env: absent }), {
+    code: 1,
+    stderr: /^paperclipai: .*PAPERCLIP_API_KEY_FILE cannot be read \(ENOENT\)\npaperclipai: hint: .*\n$/
+  })
   t.same(gateway.calls, [])
 })
 
@@ -79,6 +93,10 @@ t.test(
       ['env', 'set', 'coder', 'PASSWORD=hunter2'],
       ['env', 'set', 'coder', 'hunter2'],
       ['env', 'set', 'coder', '--secret', 'A=!hunter2'],
+      ['env', 'set', 'coder', '--plain-env', 'PASSWORD=hunter2'],
+      ['env', 'set', 'coder', '--plain-file', 'PASSWORD=hunter2'],
+      ['env', 'set', 'coder', '--from-file', 'hunter2'],
+      ['agent', 'run', 'coder', '--pass', 'PASSWORD=hunter2', '--', 'true'],
       ['company', 'list', '--api-url', 'http://me:hunter2@127.0.0.1'],
       ['agent', 'revoke-key', 'coder', 'hunter2']
     ]
@@ -94,9 +112,35 @@ t.test(
         stdout: '',
         stderr: new RegExp(`^(?![^]*${drawn})paperclipai: an argument looks like the value itself`)
       })
+    const misplaced = [
+      ['secrets', `ghp_${drawn}`],
+      ['secrets', 'destroy-version', 'key', `ghp_${drawn}`],
+      ['env', 'set', 'coder', '--plain-env', `ghp_${drawn}`],
+      ['agent', 'run', 'coder', '--pass', `ghp_${drawn}`, '--', 'true']
+    ]
+    for (const args of misplaced) {
+      const { code, stdout, stderr } = await runCli(args, { origin: gateway.origin })
+      t.equal(code, 2, args.join(' '))
+      t.notMatch(stdout + stderr, drawn)
+    }
     t.same(gateway.calls, [])
   }
 )
+
+t.test('a file that this user may not use is named, with what to look at', (t) => {
+  const stderr = new PassThrough()
+  const io = { env: {}, stdin: Readable.from([]), stdout: new PassThrough(), stderr, exitCode: 0 }
+  const path = '/home/other/config.json.lock.tmp-0123456789abcdef'
+  const error = Object.assign(new Error('canary-message'), { code: 'EACCES', path })
+  t.equal(reportFailure(io, error), 1)
+  t.equal(
+    String(stderr.read()).replace(/hint: .*/, 'hint'),
+    'paperclipai: /home/other/config.json.lock cannot be used by this user (EACCES)\npaperclipai: hint\n'
+  )
+  reportFailure(io, Object.assign(new Error('canary-message'), { code: 'ENOENT', path: 'canary-path' }))
+  t.equal(String(stderr.read()), 'paperclipai: something failed inside this command (Error, ENOENT)\n')
+  t.end()
+})
 
 t.test('a problem is told with its code, its places and a hint; the token stays unseen', async (t) => {
   const gateway = await fakeGateway(t, {

@@ -1,3 +1,4 @@
+import { environmentNameExpression, looksLikeCredential } from '@paperclip/contracts'
 import { CliError, MisuseError } from '../cli-error.js'
 
 /** What any program needs from the machine it runs on. Nothing here is secret. */
@@ -17,7 +18,15 @@ export interface RunVariables {
 /** Checks `--pass` before a run is opened. */
 export function requirePassable(own: NodeJS.ProcessEnv, pass: readonly string[]): void {
   const missing = pass.find((name) => own[name] === undefined)
-  if (missing !== undefined) throw new MisuseError(`--pass ${missing}: this environment variable is not set`)
+  if (missing === undefined) return
+  // Whoever takes it for NAME=value has put a value there.
+  const isName = environmentNameExpression.test(missing) && !looksLikeCredential(missing)
+  throw new MisuseError(
+    isName
+      ? `--pass ${missing}: this environment variable is not set`
+      : '--pass takes the name of an environment variable, and this is none that is set',
+    'the value itself is taken from your environment: --pass NAME'
+  )
 }
 
 /**

@@ -62,7 +62,16 @@ async function findToken(io: CliIo): Promise<string | null> {
   if (given !== undefined)
     throw new MisuseError('PAPERCLIP_API_KEY and PAPERCLIP_API_KEY_FILE are both set', 'unset one of them')
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new CliError(`the file named by PAPERCLIP_API_KEY_FILE cannot be read (${error.code})`)
+    throw new CliError(`the file named by PAPERCLIP_API_KEY_FILE cannot be read (${error.code})`, {
+      hint: 'check its path and mode, or unset it to go by `paperclipai auth login`'
+    })
   })
-  return text.trim()
+  const key = text.trim()
+  if (oneKey.test(key)) return key
+  throw new MisuseError(
+    'the file named by PAPERCLIP_API_KEY_FILE does not hold one key and nothing else',
+    'it is the token alone, as `paperclipai agent create-key … --json | jq -r .token` prints it'
+  )
 }
+
+const oneKey = /^[\x21-\x7e]+$/

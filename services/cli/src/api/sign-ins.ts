@@ -39,7 +39,9 @@ async function read(io: CliIo): Promise<SignIns> {
   const path = fileOf(io)
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
-    throw new CliError(`${path} cannot be read (${error.code})`)
+    throw new CliError(`${path} cannot be read (${error.code})`, {
+      hint: 'it must be yours: check its owner, or name another folder in PAPERCLIP_HOME'
+    })
   })
   if (text === undefined) return {}
   const gateways = parse(text)

@@ -23,7 +23,7 @@ const columns: readonly Column<CreatedAgentKey>[] = [
 export function addAgentCreateKey(parent: Command, io: CliIo): void {
   withCompanyFlags(parent.command('create-key').description('make a key for an agent and show it once'))
     .argument('<agent>', 'its id or unique name')
-    .argument('<name>', 'what the key is for')
+    .argument('[name]', 'what the key is for', 'paperclipai')
     .option('--expires-at <time>', 'when it stops working, ISO 8601 (default: never)')
     .addHelpText(
       'after',

@@ -6,7 +6,8 @@ import {
   environmentNameExpression,
   isSensitive,
   isUuid,
-  limits
+  limits,
+  looksLikeCredential
 } from '@paperclip/contracts'
 import { CliError, MisuseError } from '../cli-error.js'
 import type { CliIo } from '../cli-io.js'
@@ -49,12 +50,18 @@ export async function readChanges(
   for (const text of flags.plainEnv ?? []) {
     const [name, variable] = text.includes('=') ? splitName(text, '--plain-env') : [requireName(text), text]
     const value = io.env[variable]
-    if (value === undefined) throw new MisuseError(`the environment variable ${variable} is not set`)
+    // What stands on the right may be the value itself, meant for another flag.
+    if (value === undefined)
+      throw new MisuseError(
+        `${shownName(name)}: --plain-env names a variable that is not set`,
+        'it is --plain-env NAME, or NAME=VARIABLE where the names differ; never a value'
+      )
     add(name, plain(value))
   }
   for (const text of flags.plainFile ?? []) {
     const [name, path] = splitName(text, '--plain-file')
-    add(name, plain((await readText(path)).replace(/\r?\n$/, '')))
+    const content = await readText(path, `${shownName(name)}: the file that --plain-file names`)
+    add(name, plain(content.replace(/\r?\n$/, '')))
   }
   if (flags.fromFile !== undefined)
     for (const [name, entry] of Object.entries(await readDocument(io, flags.fromFile))) add(name, entry)
@@ -114,13 +121,19 @@ function requireName(name: string): string {
   throw new MisuseError('the name of a variable has letters, digits and _ only, and begins with no digit')
 }
 
+/** A name may have letters, digits and _ only, and so may many a token. */
+function shownName(name: string): string {
+  return looksLikeCredential(name) ? 'a variable' : name
+}
+
 function plain(value: string): EnvironmentEntry {
   return { type: 'plain', value }
 }
 
-async function readText(path: string): Promise<string> {
+/** `what` names the file in an error: its path may be a value that was put in the wrong place. */
+async function readText(path: string, what: string): Promise<string> {
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new CliError(`${path} cannot be read (${error.code})`)
+    throw new CliError(`${what} cannot be read (${error.code})`, { hint: 'check its path and mode' })
   })
   return decode(bytes)
 }
@@ -128,7 +141,9 @@ async function readText(path: string): Promise<string> {
 /** Reads an environment as JSON, alone or as the member `env` (what `env get --json` prints). */
 async function readDocument(io: CliIo, path: string): Promise<Environment> {
   const text =
-    path === '-' ? decode(await readStream(io.stdin, limits.environmentBodyBytesMax)) : await readText(path)
+    path === '-'
+      ? decode(await readStream(io.stdin, limits.environmentBodyBytesMax))
+      : await readText(path, 'the file that --from-file names')
   let document: unknown
   try {
     document = JSON.parse(text)

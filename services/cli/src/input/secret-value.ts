@@ -18,6 +18,9 @@ export function withValueFlags(command: Command): Command {
     .option('--value-file <path>', 'read the value from a file instead of stdin')
     .option('--value-env <name>', 'take the value from this environment variable')
     .option('--keep-newline', 'keep the line end of a one-line value from stdin or a file')
+    .showHelpAfterError(
+      'paperclipai: hint: a value comes on stdin, with --value-file or --value-env; never here'
+    )
 }
 
 /** Help shared by the commands that take a value. */

@@ -1,4 +1,5 @@
 import { ClientError } from '@paperclip/client'
+import { looksLikeCredential } from '@paperclip/contracts'
 import { InstanceError } from '@paperclip/instance'
 import { PostgresError } from '@paperclip/postgres'
 import { CommanderError } from 'commander'
@@ -23,10 +24,22 @@ export function reportFailure(io: CliIo, error: unknown): number {
     return exitCodes.failed
   }
   // Messages of the runtime may quote what they were given, so only the kind is told.
-  const { name = 'error', code } = (error ?? {}) as { name?: string; code?: unknown }
+  const { name = 'error', code, path } = (error ?? {}) as { name?: string; code?: unknown; path?: unknown }
+  if (typeof path === 'string' && typeof code === 'string' && ofRights.has(code)) {
+    const file = looksLikeCredential(path) ? 'a file' : path.replace(/\.tmp-[0-9a-f]+$/, '')
+    note(io, `${file} cannot be used by this user (${code})`)
+    hint(
+      io,
+      'look at the owner and mode of it and of its folder; an instance is used by the user who owns it'
+    )
+    return exitCodes.failed
+  }
   note(io, `something failed inside this command (${name}${code === undefined ? '' : `, ${code}`})`)
   return exitCodes.failed
 }
+
+/** What the system says where rights are missing. */
+const ofRights: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS'])
 
 /** One line for the failure, one for each faulty place, one for what to do. */
 export function reportClientError(io: CliIo, error: ClientError): number {
