@@ -15,6 +15,20 @@ const places: Readonly<Record<string, readonly [section: string, member: string,
 }
 
 /**
+ * Reads what `config.json` itself says, by variable: defaults are not in it. Throws {@link InstanceError} when the file is
+ * not valid.
+ */
+export async function readConfigVariables(paths: InstancePaths): Promise<Record<string, string>> {
+  const { variables = {} } = await readConfig(paths)
+  const config = (await readJsonObject(paths.config)) ?? {}
+  const placed = Object.keys(places).flatMap((name): [string, string][] => {
+    const said = saidOf(config, name)
+    return said === undefined ? [] : [[name, String(said)]]
+  })
+  return { ...variables, ...Object.fromEntries(placed) }
+}
+
+/**
  * Picks what {@link changeConfigVariables} would change: not what `config.json` says already. Writes nothing. Throws
  * {@link InstanceError} when the file is not valid.
  */
@@ -26,9 +40,8 @@ export async function findConfigChanges(
   const config: Record<string, unknown> = (await readJsonObject(paths.config)) ?? {}
   return Object.fromEntries(
     Object.entries(wanted).filter(([name, text]) => {
-      const [section, member, isNumber] = placeOf(name)
-      const said = (config[section] as Record<string, unknown> | undefined)?.[member]
-      return said !== (text === null ? undefined : isNumber ? Number(text) : text)
+      const [, , isNumber] = placeOf(name)
+      return saidOf(config, name) !== (text === null ? undefined : isNumber ? Number(text) : text)
     })
   )
 }
@@ -56,6 +69,11 @@ export async function changeConfigVariables(
     await replacePrivateFile(paths.config, toJsonText(config))
     return copies
   })
+}
+
+function saidOf(config: Record<string, unknown>, name: string): unknown {
+  const [section, member] = placeOf(name)
+  return (config[section] as Record<string, unknown> | undefined)?.[member]
 }
 
 function placeOf(name: string): readonly [section: string, member: string, isNumber: boolean] {

@@ -39,7 +39,10 @@ export async function readConfig(paths: InstancePaths): Promise<InstanceConfig> 
     new InstanceError(
       `The setting ${name} in ${paths.config} is not valid: correct it, or move the file away.`
     )
-  if (found.version !== undefined && found.version !== 1) throw bad('version')
+  const { version = 1 } = found
+  if (typeof version === 'number' && version > 1)
+    throw new InstanceError(`${paths.config} is of a newer version of paperclipai: run it with that one.`)
+  if (version !== 1) throw bad('version')
   const { deploymentMode = defaultConfig.server.deploymentMode, port = defaultConfig.server.port } = server
   const { port: secretsPort = defaultConfig.secrets.port } = secrets
   if (deploymentMode !== 'local_trusted' && deploymentMode !== 'authenticated')

@@ -5,7 +5,7 @@
  * key is never replaced, and of several processes that create one at once a single key survives.
  */
 export { type CallerKey, createCallerKey, readCallerKeyId, switchCallerKey } from './caller-key-file.js'
-export { changeConfigVariables, findConfigChanges } from './config-change.js'
+export { changeConfigVariables, findConfigChanges, readConfigVariables } from './config-change.js'
 export { createConfig, defaultConfig, type InstanceConfig, readConfig } from './config-file.js'
 export { changeEnvFile, completeEnvFile, type EnvEntries, findEnvChanges, readEnvFile } from './env-file.js'
 export { InstanceError } from './instance-error.js'

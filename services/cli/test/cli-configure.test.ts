@@ -152,6 +152,12 @@ t.test(
       stderr: /server\.port/
     })
     t.equal(await readFile(join(folder, 'config.json'), 'utf8'), '{"server":{"port":"x"}}')
+    await writeFile(join(folder, 'config.json'), '{"version":2,"server":{"port":"x"}}')
+    t.match(await configure('server', '--set', 'host=127.0.0.1', '--yes'), {
+      code: 1,
+      stderr: /^paperclipai: .*config\.json is of a newer version of paperclipai: run it with that one/
+    })
+    t.equal(await readFile(join(folder, 'config.json'), 'utf8'), '{"version":2,"server":{"port":"x"}}')
   }
 )
 

@@ -189,12 +189,22 @@ t.test('by the real command: a dead server, a disk that is full, and a reader wh
     const started = await startProcess(t, {
       command: 'sh',
       args: ['-c', line],
-      env: { PAPERCLIP: `${process.execPath} ${binPath}` }
+      env: { PAPERCLIP: `${process.execPath} ${binPath}`, PAPERCLIP_HOME: join(folder, 'none') }
     })
     return { ...(await started.ended), stdout: started.stdout(), stderr: started.stderr() }
   }
   t.match(await shell('$PAPERCLIP completion bash >&-'), { code: 0, stderr: '' })
   t.match(await shell('{ $PAPERCLIP completion zsh; echo $? >&2; } | true'), { stderr: '0\n' })
+  t.match(
+    await shell('{ $PAPERCLIP doctor --json; echo $? >&2; } | true'),
+    { stderr: '1\n' },
+    'a gate stays shut'
+  )
+  const old = "data:text/javascript,Object.defineProperty(process,'versions',{value:{node:'18.20.4'}})"
+  t.match(await shell(`NODE_OPTIONS="--import=${old}" $PAPERCLIP --version`), {
+    ...{ code: 1, stdout: '' },
+    stderr: /^paperclipai: Node 20\.19 or newer is needed.*\npaperclipai: hint: .*\n$/
+  })
   if (!existsSync('/dev/full')) return
   const full = await shell('$PAPERCLIP completion bash >/dev/full')
   t.match(full, { code: 1, stderr: /^paperclipai: .*ENOSPC.*\npaperclipai: hint: make room .*\n$/ })

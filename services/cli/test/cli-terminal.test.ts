@@ -33,7 +33,7 @@ t.test('configure asks for each setting, refuses what is wrong, and keeps a copy
   await terminal.type(enter, /PAPERCLIP_DEPLOYMENT_MODE/)
   await terminal.type(enter, /PAPERCLIP_DEPLOYMENT_EXPOSURE/)
   await terminal.type(enter, /PAPERCLIP_PUBLIC_URL/)
-  await terminal.type(`99999${enter}`, /\(PORT;/)
+  await terminal.type(`99999${enter}`, /\(PORT; now 4100; empty: as it is\)/)
   await terminal.type(`\x7f${enter}`, /must be/)
   for (const name of ['HOST', 'PAPERCLIP_SECRETS_PORT', 'PAPERCLIP_ALLOWED_HOSTNAMES'])
     await terminal.type(enter, new RegExp(`\\(${name};`))
@@ -52,7 +52,7 @@ t.test('a secret is not shown while it is typed; Ctrl-C and no change nothing', 
   const { folder, env, dotEnv } = await newHome(t)
   const url = 'postgres://me:canary-9@db.example/x'
   const terminal = await openTerminal(t, configure('database'), env)
-  await terminal.type(`${url}${enter}`, /\(DATABASE_URL;/)
+  await terminal.type(`${url}${enter}`, /\(DATABASE_URL; not set;/)
   for (const name of ['PAPERCLIP_SECRETS_DATABASE_URL', 'DATABASE_MIGRATION_URL', 'REDIS_URL'])
     await terminal.type(enter, new RegExp(`\\(${name};`))
   await terminal.type('y', /Change DATABASE_URL\?/)
@@ -61,6 +61,10 @@ t.test('a secret is not shown while it is typed; Ctrl-C and no change nothing', 
   t.match(await readFile(dotEnv, 'utf8'), `DATABASE_URL=${url}\n`)
   const before = await readdir(folder)
   const given = await readFile(dotEnv, 'utf8')
+  const again = await openTerminal(t, configure('database'), env)
+  await again.type(interrupt, /\(DATABASE_URL; set;/)
+  t.match(await again.process.ended, { code: 1 })
+  t.notMatch(again.shown(), /canary/)
   const stopped = await openTerminal(t, configure('storage'), env)
   await stopped.type(interrupt, /\(PAPERCLIP_STORAGE_PROVIDER;/)
   t.match(await stopped.process.ended, { code: 1 })
@@ -166,7 +170,7 @@ for (const { shell, line, prompt, load } of shells) {
       await terminal.type(`${load}\r`, /ready> /)
       await terminal.type('paperclipai secrets acc\t --help\r', /ready> /)
       await terminal.type(
-        'paperclipai audit export --form\tjs\t --help\r',
+        'paperclipai audit export --form\tjs\t --format=js\t --help\r',
         /Usage: paperclipai secrets access-events[\s\S]*ready> /
       )
       await terminal.type('exit\r', /Usage: paperclipai audit export[\s\S]*ready> /)

@@ -16,7 +16,8 @@ export function addCompletion(parent: Command, io: CliIo): void {
     .addHelpText(
       'after',
       `
-The script knows the commands of this version: print it again after an upgrade.
+The script knows the commands of this version: print it again after an upgrade. What it completes is the word
+paperclipai, so in a clone put node_modules/.bin into PATH (deploy/install.md).
 
 Examples:
   $ paperclipai completion bash > ~/.local/share/bash-completion/completions/paperclipai

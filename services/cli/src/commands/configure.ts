@@ -4,7 +4,7 @@ import { type CliIo, envText, hint, note } from '../cli-io.js'
 import { askChanges } from '../configure/ask-changes.js'
 import { type Changes, findSetting, requireRight } from '../configure/judge-changes.js'
 import { type SectionName, type Setting, sectionNames } from '../configure/settings.js'
-import { splitChanges, writeChanges } from '../configure/write-changes.js'
+import { readSettings, splitChanges, writeChanges } from '../configure/write-changes.js'
 import { confirmOrFail } from '../input/prompt.js'
 import { findInstance } from '../launcher/launch-settings.js'
 import { printJson } from '../output/print.js'
@@ -48,9 +48,12 @@ async function configure(io: CliIo, flags: Flags): Promise<void> {
   const given = flags.set ?? flags.setEnv ?? flags.unset
   if (!io.stdin.isTTY && (given === undefined || !flags.yes))
     throw new MisuseError('without a terminal nothing can be asked', 'say --set key=value, and --yes')
-  const wanted = given === undefined ? await askChanges(io, flags.section) : readChanges(io, flags)
-  requireRight(wanted)
   const paths = findInstance(io.env)
+  const wanted =
+    given === undefined
+      ? await askChanges(io, flags.section, await readSettings(paths))
+      : readChanges(io, flags)
+  requireRight(wanted)
   const { changes, kept } = await splitChanges(paths, wanted)
   const changed = namesOf(changes)
   if (!flags.yes && changes.size > 0) await confirmOrFail(io, `Change ${changed.join(', ')}?`)

@@ -7,6 +7,12 @@ export function bashScript(commands: readonly TreeCommand[]): string {
 _paperclipai() {
   local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" at='' candidates='' i
   COMPREPLY=()
+  # bash makes three words of "--flag=value".
+  if [ "$current" = = ]; then
+    current=''
+  elif [ "$previous" = = ]; then
+    previous="\${COMP_WORDS[COMP_CWORD-2]}"
+  fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     # What follows "--" is the command line of another program.
     [ "\${COMP_WORDS[i]}" = -- ] && return

@@ -9,7 +9,10 @@ export interface TreeFlag {
   readonly choices: readonly string[]
 }
 
-/** A command as a shell offers it; `path` is `''` for the program and like `/secrets/list` below it. */
+/**
+ * A command as a shell offers it; `path` is `''` for the program and like `/secrets/list` below it. Its children are the
+ * commands below it, or the words that its first argument may be.
+ */
 export interface TreeCommand {
   readonly path: string
   readonly children: readonly { readonly name: string; readonly description: string }[]
@@ -27,8 +30,11 @@ export function listCommands(command: Command, path = ''): TreeCommand[] {
     choices: option.argChoices ?? []
   }))
   const children = below.map((child) => ({ name: child.name(), description: oneLine(child.description()) }))
+  const [argument] = command.registeredArguments
+  const words =
+    argument?.argChoices?.map((name) => ({ name, description: oneLine(argument.description) })) ?? []
   return [
-    { path, children, flags },
+    { path, children: [...children, ...words], flags },
     ...below.flatMap((child) => listCommands(child, `${path}/${child.name()}`))
   ]
 }

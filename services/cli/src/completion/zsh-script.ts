@@ -8,6 +8,10 @@ export function zshScript(commands: readonly TreeCommand[]): string {
 _paperclipai() {
   local at='' word previous="\${words[CURRENT-1]}"
   local -a candidates
+  if [[ "$PREFIX" = --*=* ]]; then
+    previous="\${PREFIX%%=*}"
+    compset -P "$previous="
+  fi
   for word in "\${(@)words[2,CURRENT-1]}"; do
     [[ "$word" = -- ]] && { _normal; return }
     case "$at/$word" in

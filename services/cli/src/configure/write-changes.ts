@@ -3,9 +3,16 @@ import {
   changeEnvFile,
   findConfigChanges,
   findEnvChanges,
-  type InstancePaths
+  type InstancePaths,
+  readConfigVariables,
+  readEnvFile
 } from '@paperclip/instance'
 import type { Changes } from './judge-changes.js'
+
+/** Reads what the files say of every setting, by variable; what they do not say is left out. */
+export async function readSettings(paths: InstancePaths): Promise<Record<string, string>> {
+  return { ...(await readConfigVariables(paths)), ...(await readEnvFile(paths.env)) }
+}
 
 /** Tells changes from what the files say already; `kept` are the variables of the latter. */
 export async function splitChanges(
