@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { ActivityView, UserView } from '@paperclip/contracts'
 import t from 'tap'
@@ -61,11 +61,19 @@ t.test('audit list filters, shows the instance when asked, and gives the rows as
     entityType: 'secret',
     from: '2026-01-01T00:00:00.000Z'
   })
-  t.match(await runCli(['audit', 'list', '--instance'], { origin }), { code: 0, stdout: /^TIME +ACTION +BY/ })
-  t.match(await runCli(['audit', 'list', '--from', 'soon'], { origin }), {
+  await runCli(['audit', 'list', '--from', '2026-01-31', '--to', '2026-01-31'], { origin })
+  t.match(
+    gateway.last('listActivity')?.query,
+    { from: '2026-01-31T00:00:00.000Z', to: '2026-02-01T00:00:00.000Z' },
+    'a day is the whole of it: the server gives what was before `to`'
+  )
+  for (const at of ['soon', '2026-02-30', '2026'])
+    t.match(await runCli(['audit', 'list', '--to', at], { origin }), { code: 2, stderr: /not a time like/ })
+  t.match(await runCli(['audit', 'list', '--instance', '--company-id', companyId], { origin }), {
     code: 2,
-    stderr: /not a time like/
+    stderr: /both given/
   })
+  t.match(await runCli(['audit', 'list', '--instance'], { origin }), { code: 0, stdout: /^TIME +ACTION +BY/ })
   t.same(gateway.violations, [])
 })
 
@@ -131,11 +139,89 @@ t.test('an export never replaces a file that came meanwhile, nor follows a serve
   })
   const { origin } = gateway
   const late = await runCli(['audit', 'export', '--output', output], { origin })
+  t.notMatch(late.stderr, /goes on/)
   t.match(late, { code: 1, stderr: /is there by now.*\n.*whole in .*\.part/s })
   t.equal(await readFile(output, 'utf8'), 'of somebody else')
   t.equal((await readFile(`${output}.part`, 'utf8')).split('\r\n').length, rows.length + 2)
+  t.notOk(existsSync(`${output}.part.json`), 'the next one begins anew, with what came in meanwhile')
   const circle = await runCli(['audit', 'export', '--instance', '--output', `${output}.2`], { origin })
   t.match(circle, { code: 1, stderr: /repeats a page/ })
+})
+
+t.test(
+  'of two exports to one file the second is refused, and a file that was cut is not filled up',
+  async (t) => {
+    const output = join(await folder(t), 'changes.csv')
+    const args = ['audit', 'export', '--output', output]
+    let first = true
+    let isDown = true
+    const gateway = await fakeGateway(t, {
+      ...companies,
+      listActivity: async (call, count) => {
+        if (first) {
+          first = false
+          t.match(await runCli(args, { origin }), {
+            code: 1,
+            stderr: /another command is at work on .*changes/
+          })
+        }
+        return await paged((cursor) => isDown && cursor === '3')(call, count)
+      }
+    })
+    const { origin } = gateway
+    t.match(await runCli(args, { origin }), { code: 1, stderr: /3 rows are kept/ })
+    await truncate(`${output}.part`, 100)
+    t.match(await runCli(args, { origin }), { code: 1, stderr: /not what was written[^\n]*\n.*--restart/ })
+    isDown = false
+    t.match(await runCli([...args, '--restart'], { origin }), { code: 0, stderr: /7 rows/ })
+    t.same(await readdir(dirname(output)), ['changes.csv'], 'nothing is left beside it')
+    t.match(await runCli(['audit', 'export', '--output', '-'], { origin }), {
+      code: 2,
+      stderr: /goes to a file/
+    })
+    t.match(await runCli(['audit', 'export', '--output', join(output, 'x')], { origin }), {
+      code: 1,
+      stderr: /^paperclipai: .* cannot be written \(ENOTDIR\)\npaperclipai: hint: name a file.*\n$/
+    })
+  }
+)
+
+t.test('who got a value is exported as well, and rows of the instance say of which company', async (t) => {
+  const opener = { actorType: 'user', actorId: 'u-1', credentialKind: 'board_key', credentialId: 'k-1' }
+  const event = {
+    ...{ id: sampleId(7), companyId, secretId: null, secretKey: '=x', version: null, provider: null },
+    ...{ actorType: 'agent', actorId: sampleId(2), openedBy: opener, targetType: null, targetId: null },
+    ...{ configPath: 'env.A', runId: null, outcome: 'denied', code: 'secret_deleted' },
+    ...{ followsEventId: null, requestId: 'r', createdAt: time }
+  }
+  const gateway = await fakeGateway(t, {
+    ...companies,
+    listCompanyAccessEvents: ({ query }) =>
+      query.cursor === undefined
+        ? { body: [event], link: '</api/x?cursor=1>; rel="next"' }
+        : { body: [event] },
+    listInstanceActivity: paged()
+  })
+  const { origin } = gateway
+  const output = join(await folder(t), 'reads.csv')
+  const exported = (...more: string[]) => runCli(['audit', 'export', '--output', output, ...more], { origin })
+  t.match(await exported('--access', '--action', 'x.y'), { code: 2, stderr: /only --from and --to/ })
+  t.match(await exported('--access', '--instance'), { code: 2, stderr: /exclude each other/ })
+  t.match(await exported('--access', '--from', '2026-01-01'), { code: 0, stderr: /2 rows are in/ })
+  t.match(gateway.last('listCompanyAccessEvents')?.query, { cursor: '1', from: '2026-01-01T00:00:00.000Z' })
+  const [head, row, again] = (await readFile(output, 'utf8')).split('\r\n')
+  t.match(head, /^id,createdAt,outcome,code,secretId,secretKey,version,.*,openedByCredentialId,.*,requestId$/)
+  t.equal(
+    row,
+    `${event.id},${time},denied,secret_deleted,,'=x,,,agent,${event.actorId},user,u-1,board_key,k-1,,,env.A,,,r`
+  )
+  t.equal(again, row)
+  await rm(output)
+  t.match(await exported('--instance'), { code: 0 })
+  const [titles, change] = (await readFile(output, 'utf8')).split('\r\n')
+  t.match(titles, /,metadata,companyId$/)
+  t.match(change, new RegExp(`,${companyId}$`))
+  t.same(gateway.violations, [])
 })
 
 t.test('an export as JSON lines gives every row as it came, also of the instance', async (t) => {
@@ -235,6 +321,10 @@ t.test(
       t.same(await complete('secrets', 'access'), ['access-events'])
       t.same(await complete('secrets', 'list', '--st'), ['--status'])
       t.same(await complete('audit', 'export', '--format', ''), ['csv', 'jsonl'])
+      t.same(await complete('audit', 'export', '--format', '=', 'js'), ['jsonl'], 'as bash parts --format=js')
+      t.same(await complete('audit', 'export', '--format', '='), ['csv', 'jsonl'])
+      t.same(await complete('invite', 'create', 'vi'), ['viewer'], 'what an argument may be')
+      t.same(await complete('--api-url', 'http', ':', '//localhost', ':', '3100', 'secr'), ['secrets'])
       t.same(
         await complete('audit', 'export', '--output', ''),
         [''],

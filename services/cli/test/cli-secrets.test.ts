@@ -259,6 +259,13 @@ t.test('access events and activity are shown with who stands behind them', async
     limit: 101
   })
   t.same(JSON.parse((await run('secrets', 'access-events', key, '--json')).stdout), [event])
+  const times = ['--from', '2026-01-30T22:00:00Z', '--to', '2026-01-31']
+  t.match(await run('secrets', 'access-events', key, '--agent', 'coder', ...times), { code: 0 })
+  t.match(gateway.last('listSecretAccessEvents')?.query, {
+    agentId: coder.id,
+    from: '2026-01-30T22:00:00.000Z',
+    to: '2026-02-01T00:00:00.000Z'
+  })
   t.same(JSON.parse((await run('secrets', 'usage', key, '--json')).stdout), { secretId, bindings: [] })
   t.match(await run('activity', 'list', '--action', 'secret.rotated'), { code: 0, stdout: /^TIME/ })
   t.match(gateway.last('listActivity')?.query, { action: 'secret.rotated' })

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { type FileHandle, link, open, readFile, rename, rm } from 'node:fs/promises'
 import { replacePrivateFile } from '@paperclip/instance'
 import { CliError } from '../cli-error.js'
+import { type ProcessLock, takeProcessLock } from '../process-lock.js'
 
 /** How far an export has come. */
 export interface ExportState {
@@ -21,38 +22,48 @@ export class UnfinishedExport {
   readonly path: string
   readonly #output: string
   readonly #file: FileHandle
+  readonly #lock: ProcessLock
   state: ExportState
 
-  private constructor(output: string, file: FileHandle, state: ExportState) {
+  private constructor(
+    output: string,
+    { file, lock, state }: { file: FileHandle; lock: ProcessLock; state: ExportState }
+  ) {
     this.path = partOf(output)
     this.#output = output
     this.#file = file
+    this.#lock = lock
     this.state = state
   }
 
-  /** Goes on with what was cut off, or begins. Throws {@link CliError} when something else lies there. */
+  /**
+   * Goes on with what was cut off, or begins. Throws {@link CliError} when something else lies there, or another process
+   * is at work on it: of two that write, one would give its name to what the other has not finished.
+   */
   static async open(
     output: string,
     { subject, restart }: { subject: string; restart: boolean }
   ): Promise<UnfinishedExport> {
-    if (existsSync(output)) throw new CliError(`${output} is there already`, { hint: 'name another file' })
-    const begun = restart ? undefined : await readState(output)
-    if (begun !== undefined && begun.subject !== subject)
-      throw new CliError(`${partOf(output)} is of another export that was cut off`, {
-        hint: 'name another file, or begin anew with --restart'
-      })
     const part = partOf(output)
+    const lock = await takeProcessLock(`${part}.lock`).catch((error: unknown) => {
+      throw notWritable(part, error)
+    })
+    if (lock === null || 'heldBy' in lock)
+      throw new CliError(`another command is at work on ${output}`, { hint: 'wait for its end' })
     try {
-      if (begun === undefined || !existsSync(part)) {
-        await rm(part, { force: true })
-        const file = await open(part, 'wx', ownerOnly)
-        return new UnfinishedExport(output, file, { subject, cursor: null, rows: 0, bytes: 0 })
-      }
-      const file = await open(part, 'r+')
-      await file.truncate(begun.bytes)
-      return new UnfinishedExport(output, file, begun)
+      if (existsSync(output)) throw new CliError(`${output} is there already`, { hint: 'name another file' })
+      const state = restart ? undefined : await readState(output)
+      if (state !== undefined && state.subject !== subject)
+        throw new CliError(`${part} is of another export that was cut off`, {
+          hint: 'name another file, or begin anew with --restart'
+        })
+      const begun = state !== undefined && existsSync(part) ? state : undefined
+      const file = await (begun === undefined ? beginAnew(part) : openPart(part, begun))
+      const none = { subject, cursor: null, rows: 0, bytes: 0 }
+      return new UnfinishedExport(output, { file, lock, state: begun ?? none })
     } catch (error) {
-      throw new CliError(`${part} cannot be written (${(error as NodeJS.ErrnoException).code})`)
+      await lock.release()
+      throw error instanceof CliError ? error : notWritable(part, error)
     }
   }
 
@@ -79,6 +90,8 @@ export class UnfinishedExport {
 
   /** Gives the file its name, unless another file has taken that meanwhile. */
   async finish(): Promise<void> {
+    // First: a note that outlived its export would make the next one of this name go on in the middle.
+    await rm(stateOf(this.#output), { force: true })
     try {
       await link(this.path, this.#output)
       await rm(this.path)
@@ -90,12 +103,38 @@ export class UnfinishedExport {
       // The file system has no hard links.
       await rename(this.path, this.#output)
     }
-    await rm(stateOf(this.#output), { force: true })
   }
 
   async close(): Promise<void> {
     await this.#file.close()
+    await this.#lock.release()
   }
+}
+
+async function beginAnew(part: string): Promise<FileHandle> {
+  await rm(part, { force: true })
+  return await open(part, 'wx', ownerOnly)
+}
+
+/** Opens what is there, without what was being written when it was cut off. */
+async function openPart(part: string, { bytes }: ExportState): Promise<FileHandle> {
+  const file = await open(part, 'r+')
+  try {
+    // A file that is shorter than it was would be filled up with nothing.
+    if ((await file.stat()).size < bytes)
+      throw new CliError(`${part} is not what was written there`, { hint: 'begin anew with --restart' })
+    await file.truncate(bytes)
+    return file
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+function notWritable(part: string, error: unknown): CliError {
+  return new CliError(`${part} cannot be written (${(error as NodeJS.ErrnoException).code})`, {
+    hint: 'name a file in a folder that is there and yours'
+  })
 }
 
 function partOf(output: string): string {

@@ -6,6 +6,7 @@ import {
   type ActivityFilter,
   activityColumns,
   filterOf,
+  requireOneStream,
   withActivityFilter
 } from '../input/activity-filter.js'
 import { collectRows, historyRowsDefault, pageSize, withLimitFlag } from '../output/list-rows.js'
@@ -25,13 +26,14 @@ export function addAuditList(parent: Command, io: CliIo): void {
     .addHelpText(
       'after',
       `
-Who read a secret is told by \`paperclipai secrets access-events\`.
+Who got a secret is told by \`paperclipai secrets access-events\`. Longer lists: \`paperclipai audit export\`.
 
 Examples:
   $ paperclipai audit list --action secret.rotated --from 2026-01-01
   $ paperclipai audit list --instance --json | jq -r '.[].action'`
     )
     .action(async (flags: Flags) => {
+      requireOneStream(flags)
       await withApi(io, flags, async (client) => {
         const query = { limit: pageSize(flags.limit), ...filterOf(flags) }
         const pages = flags.instance
