@@ -101,7 +101,8 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') {
+    // The second: something above the file is not a folder.
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) {
       await refuseLinkToNothing(path)
       return ''
     }

@@ -20,7 +20,7 @@ export {
   makeKeyId,
   makeSecret
 } from './key-files.js'
-export { generatedVariables, type Onboarded, onboardInstance } from './onboard.js'
+export { generatedVariables, type Onboarded, onboardInstance, requireMatchingFiles } from './onboard.js'
 export { type InstancePaths, instancePaths } from './paths.js'
 export { createPrivateFile, isLinkToNothing, replacePrivateFile, tighten } from './private-file.js'
 export {

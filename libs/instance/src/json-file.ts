@@ -13,7 +13,10 @@ const absentCodes = new Set(['ENOENT', 'ENOTDIR'])
  */
 export async function readJsonObject(path: string): Promise<Record<string, unknown> | undefined> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (absentCodes.has(systemCode(error) ?? '')) return undefined
+    const code = systemCode(error) ?? ''
+    if (absentCodes.has(code)) return undefined
+    if (code === 'EISDIR')
+      throw new InstanceError(`${path} is a folder, not a file: move it away.`, { cause: error })
     throw new InstanceError(`${path} cannot be read: start as the user who owns it.`, { cause: error })
   })
   if (text === undefined) {

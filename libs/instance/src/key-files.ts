@@ -99,6 +99,7 @@ async function createKeyFile(paths: InstancePaths, path: string): Promise<boolea
  * one that loses the first file reads the winner's before it makes the second.
  */
 export async function createInternalKeys(paths: InstancePaths): Promise<string[]> {
+  await requireMatchingKeys(paths)
   await makePrivateDir(paths.secretsDir)
   const created: string[] = []
   const listed = await findGatewayEntry(paths)
@@ -112,17 +113,40 @@ export async function createInternalKeys(paths: InstancePaths): Promise<string[]
   }
   if (await createPrivateFile(paths.internalKeys, toJsonText({ keys: [entry] })))
     created.push(paths.internalKeys)
-  const verifier = (await listKeys(paths)).find((key) => key.id === signer.id)
-  if (verifier?.secret !== signer.secret) {
-    throw new InstanceError(
-      `The key in ${paths.gatewayKey} is not listed in ${paths.internalKeys}: restore both from one backup.`
-    )
-  }
+  await requireMatchingKeys(paths)
   return created
 }
 
+/**
+ * Throws {@link InstanceError} where the gateway's key and the list that should have it do not go together, so that a
+ * lost one of the two cannot be made to match the other. Changes nothing.
+ */
+export async function requireMatchingKeys(paths: InstancePaths): Promise<void> {
+  const { gatewayKey, internalKeys } = paths
+  const found = await readJsonObject(gatewayKey)
+  const signer = found === undefined ? undefined : keyOf(paths, found)
+  if ((await readJsonObject(internalKeys)) === undefined) return
+  if (signer === undefined) {
+    if ((await findGatewayEntry(paths)) !== undefined) return
+    throw new InstanceError(
+      `There is no ${gatewayKey}, and ${internalKeys} lists no key of the gateway: restore both from one backup.`
+    )
+  }
+  const verifier = (await listKeys(paths)).find((key) => key.id === signer.id)
+  if (verifier?.secret !== signer.secret)
+    throw new InstanceError(
+      `The key in ${gatewayKey} is not listed in ${internalKeys}: restore both from one backup.`
+    )
+}
+
 async function readGatewayKey(paths: InstancePaths): Promise<{ id: string; secret: string }> {
-  const { id, secret } = (await readJsonObject(paths.gatewayKey)) ?? {}
+  return keyOf(paths, (await readJsonObject(paths.gatewayKey)) ?? {})
+}
+
+function keyOf(
+  paths: InstancePaths,
+  { id, secret }: Record<string, unknown>
+): { id: string; secret: string } {
   if (typeof id === 'string' && typeof secret === 'string') return { id, secret }
   throw new InstanceError(`${paths.gatewayKey} holds no id and secret: restore it from a backup.`)
 }

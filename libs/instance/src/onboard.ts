@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs'
 import { createConfig } from './config-file.js'
-import { completeEnvFile, type EnvEntries } from './env-file.js'
+import { completeEnvFile, type EnvEntries, readEnvFile } from './env-file.js'
 import { InstanceError, systemCode } from './instance-error.js'
 import {
   createAuditKey,
   createInternalKeys,
   createMasterKey,
   findMasterKeyFiles,
-  makeSecret
+  makeSecret,
+  requireMatchingKeys
 } from './key-files.js'
 import type { InstancePaths } from './paths.js'
 import { makePrivateDir, tighten } from './private-file.js'
@@ -60,7 +61,17 @@ export async function onboardInstance(
   }
 }
 
+/**
+ * Throws {@link InstanceError} where the files that are there cannot be read, or do not go together, so that what is
+ * missing cannot be made to fit. Changes nothing.
+ */
+export async function requireMatchingFiles(paths: InstancePaths): Promise<void> {
+  await readEnvFile(paths.env)
+  await requireMatchingKeys(paths)
+}
+
 async function createMissing(paths: InstancePaths, mayCreateMasterKey: boolean): Promise<Onboarded> {
+  await requireMatchingFiles(paths)
   for (const dir of [paths.instanceDir, paths.secretsDir, paths.logsDir]) await makePrivateDir(dir)
   const modes = await tightenAll(paths)
   const variablesAdded = await completeEnvFile(paths.env, newSecrets())

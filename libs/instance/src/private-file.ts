@@ -21,7 +21,7 @@ const noHardLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV'
  * half-written file: the content is complete before the name appears. Both file and folder are synced, so
  * a key that was used to encrypt something survives a power cut.
  */
-export async function createPrivateFile(path: string, content: string): Promise<boolean> {
+export async function createPrivateFile(path: string, content: string | Uint8Array): Promise<boolean> {
   const temporary = await writeTemporary(path, content)
   try {
     await link(temporary, path)
@@ -112,13 +112,13 @@ export async function tighten(path: string): Promise<'absent' | 'private' | 'tig
   )
 }
 
-async function writeTemporary(path: string, content: string): Promise<string> {
+async function writeTemporary(path: string, content: string | Uint8Array): Promise<string> {
   const temporary = `${path}.tmp-${randomBytes(8).toString('hex')}`
   await createDirectly(temporary, content)
   return temporary
 }
 
-async function createDirectly(path: string, content: string): Promise<boolean> {
+async function createDirectly(path: string, content: string | Uint8Array): Promise<boolean> {
   const file = await open(path, 'wx', privateFileMode).catch((error: unknown) => {
     if (systemCode(error) === 'EEXIST') return undefined
     throw error

@@ -114,6 +114,26 @@ t.test('a lost half of the internal keys is made again to match the other half',
   t.notMatch(failure, 'something-else')
 })
 
+t.test('where internal keys do not go together nothing at all is made or changed', async (t) => {
+  const paths = newPaths(t)
+  await onboardInstance(paths, { mayCreateMasterKey: true })
+  const { keys } = json(paths.internalKeys) as { keys: object[] }
+  const list = JSON.stringify({ keys: [{ ...keys[0], caller: 'runner' }] })
+  writeFileSync(paths.internalKeys, list)
+  writeFileSync(paths.env, '')
+  chmodSync(paths.auditKey, 0o644)
+  for (const path of [paths.gatewayKey, paths.config]) rmSync(path)
+  await t.rejects(onboardInstance(paths, { mayCreateMasterKey: true }), {
+    name: 'InstanceError',
+    message: /There is no .*gateway-key\.json, and .* lists no key of the gateway/
+  })
+  t.same(readdirSync(paths.instanceDir).sort(), ['.env', 'logs', 'secrets'])
+  t.same(readdirSync(paths.secretsDir).sort(), ['audit.key', 'internal-keys.json', 'master.key'])
+  t.equal(readFileSync(paths.env, 'utf8'), '')
+  t.equal(readFileSync(paths.internalKeys, 'utf8'), list)
+  t.equal(mode(paths.auditKey), 0o644)
+})
+
 t.test('modes that let others read are tightened and reported', async (t) => {
   const paths = newPaths(t)
   await onboardInstance(paths, { mayCreateMasterKey: true })

@@ -27,6 +27,12 @@ export async function takeProcessLock(path: string): Promise<ProcessLock | { hel
   return null
 }
 
+/** The living process that holds a lock file; null when none does, or it cannot be read. */
+export async function findLockHolder(path: string): Promise<number | null> {
+  const holder = await readFile(path, 'utf8').catch(() => '')
+  return holder !== '' && (await isAlive(holder)) ? Number.parseInt(holder, 10) : null
+}
+
 async function identityOf(pid: number): Promise<string> {
   return `${pid} ${(await findProcess(pid))?.startedAt ?? ''}\n`
 }

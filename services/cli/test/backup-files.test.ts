@@ -24,13 +24,16 @@ async function newInstance(name: string): Promise<InstancePaths> {
 t.test('a key that lies elsewhere, with a link in its place, is in the backup and is restored', async (t) => {
   const paths = await newInstance('linked')
   const mounted = join(scratch, 'mounted.key')
+  const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
+  await writeFile(join(paths.secretsDir, 'client.p12'), bytes)
   renameSync(paths.masterKey, mounted)
   symlinkSync(mounted, paths.masterKey)
   const folder = join(scratch, 'backup-linked')
   const { files } = await createBackup(envOf('linked'), folder)
   t.ok(files.includes('secrets/master.key'), files.join())
-  await restoreBackup(envOf('restored'), folder)
+  t.match(await restoreBackup(envOf('restored'), folder), { hasMasterKey: true })
   t.same(readFileSync(pathsOf('restored').masterKey), readFileSync(mounted))
+  t.ok(readFileSync(join(pathsOf('restored').secretsDir, 'client.p12')).equals(bytes), 'to the byte')
 
   await rm(mounted)
   await t.rejects(createBackup(envOf('linked'), join(scratch, 'backup-dangling')), { code: 'ENOENT' })
@@ -81,6 +84,12 @@ t.test(
     const folder = join(scratch, 'backup-alone')
     await createBackup(envOf('alone'), folder)
     await mkdir(join(folder, 'database'))
+    await t.rejects(
+      restoreBackup(envOf('elsewhere'), folder),
+      { message: /database is of an embedded database, and DATABASE_URL names a server of your own/ },
+      'a database is not left out without a word'
+    )
+    t.notOk(existsSync(join(scratch, 'elsewhere')))
     const paths = pathsOf('unplaced')
     await t.rejects(restoreBackup({ PAPERCLIP_HOME: join(scratch, 'unplaced') }, folder), {
       message: /holds no database/

@@ -82,6 +82,9 @@ t.test('a restored instance is as it was: former values, keys that were revoked 
   const restored = await newOperator(t)
   await ok(restored.run(['backup', 'restore', early]))
   const launched = await restored.launch()
+  const { dataDir } = (await launched.runtime()).database
+  const room = dataDir?.startsWith(restored.paths.instanceDir) ? /\d+ MiB free/ : `MiB for ${dataDir} free`
+  t.match((await restored.run(['doctor'])).stdout, room, 'doctor looks at the disk of the database')
   t.match(await ok(restored.run(['master-key', 'check'])), /open: 1 of secrets, 1 of environments$/m)
   t.equal(await ok(valueIn(restored)), first)
   t.equal(await ok(valueIn(restored, { PAPERCLIP_API_KEY: made.token })), first, 'it is valid again')
@@ -122,7 +125,10 @@ t.test(
     await cp(early, keyless, { recursive: true })
     rmSync(join(keyless, 'keys/secrets/master.key'))
     const restored = await newOperator(t)
-    await ok(restored.run(['backup', 'restore', keyless]))
+    t.match(await restored.run(['backup', 'restore', keyless]), {
+      code: 0,
+      stderr: /there is no master key in this backup: bring the one of then/
+    })
     const start = await restored.run(['run'])
     t.match(start, {
       code: 1,

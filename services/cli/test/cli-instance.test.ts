@@ -2,12 +2,14 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { instancePaths } from '@paperclip/instance'
 import { repositoryRoot } from '@paperclip/testing'
 import t from 'tap'
 import { findApiAddress } from '../src/api/api-address.js'
 import { settledEnvironment } from '../src/configure/settled-environment.js'
 import { readDoctorContext } from '../src/doctor/doctor-context.js'
 import { checkProvider } from '../src/doctor/service-checks.js'
+import { takeProcessLock } from '../src/process-lock.js'
 import { binPath, runCli } from './fixtures/run-cli.js'
 
 const instanceOf = (home: string) => join(home, 'instances', 'default')
@@ -83,6 +85,17 @@ t.test('doctor checks in order, names what is down, and shows no secret', async 
   const failing = checks.filter((check) => check.status === 'fail').map((check) => check.id)
   t.match(failing, ['database', 'secrets_service', 'gateway'])
   for (const secret of await secretsOf(home)) t.notOk((stdout + stderr).includes(secret))
+
+  const lock = await takeProcessLock(instancePaths({ home, instanceId: 'default' }).lock)
+  if (lock === null || 'heldBy' in lock) throw new Error('the lock is taken')
+  const starting = await runCli(['doctor', '--json'], { env })
+  await lock.release()
+  const repair = `process ${process.pid} starts or stops this instance: ask again in a moment`
+  t.match(
+    JSON.parse(starting.stdout).checks.filter(({ id }: { id: string }) => [...failing, 'ports'].includes(id)),
+    [{ repair }, { repair }, { repair }, { id: 'ports', status: 'warn', message: /^not looked at: process/ }],
+    'while it starts nobody is told to start it, or to stop what holds its ports'
+  )
 })
 
 t.test('doctor shows every warning of the secrets service, and a fault before them', (t) => {
@@ -95,10 +108,14 @@ t.test('doctor shows every warning of the secrets service, and a fault before th
   t.match(checkProvider(remote), { status: 'pass', message: atAws.message })
   const warnings = ['The key file is open.', 'Append-only rests on triggers alone.']
   t.match(checkProvider({ ...healthy, warnings }), { status: 'warn', message: warnings.join(' ') })
-  const faulty = { ...components, provider: { status: 'unhealthy', code: 'provider_failed' } as const }
+  const faulty = {
+    ...components,
+    database: { status: 'degraded', code: 'slow' } as const,
+    provider: { status: 'unhealthy', code: 'provider_failed' } as const
+  }
   t.match(checkProvider({ ...healthy, warnings, components: faulty }), {
     status: 'fail',
-    message: /provider_failed/,
+    message: /provider_failed; database of the secrets service: slow; The key file is open\./,
     repair: /secrets doctor/
   })
   t.end()

@@ -161,7 +161,7 @@ t.test('a new key file is made beside the old one, once, for its owner alone, an
   t.equal(readdirSync(paths.secretsDir).length, 2)
   rmSync(paths.masterKey)
   t.equal(
-    await ensureMasterKey(paths, async () => ({ keyIds: [formerId] })),
+    await ensureMasterKey(paths, async () => ({ keyIds: [formerId], liveKeyIds: [], isMigrated: true })),
     'existing',
     'the old file may go'
   )

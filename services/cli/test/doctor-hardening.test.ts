@@ -269,6 +269,68 @@ t.test(
   }
 )
 
+t.test(
+  'a lost master key is made again once nothing is stored under it and no service lives by it',
+  async (t) => {
+    const fresh = await testDatabase(t, { migrations: shippedMigrations })
+    const home = await mkdtemp(join(tmpdir(), 'paperclip-hardening-'))
+    t.teardown(() => rm(home, { recursive: true, force: true }))
+    await cp(installation.paths.home, home, { recursive: true })
+    const { masterKey } = instancePaths({ home, instanceId: 'default' })
+    await rm(masterKey)
+    const client = new pg.Client({ connectionString: fresh.adminUrl })
+    await client.connect()
+    t.teardown(() => client.end())
+    await client.query(`
+    insert into secrets.master_keys (id, salt, iterations, activated_at, retired_at)
+      select 'mk_00000000000000' || n, decode(repeat(n, 32), 'hex'), 600000, now(), retired_at
+      from (values ('aa', null), ('bb', now())) as keys (n, retired_at);
+    insert into secrets.company_keys (id, company_id, master_key_id, wrapped)
+      values (gen_random_uuid(), gen_random_uuid(), 'mk_00000000000000bb', 'wrapped');
+    insert into secrets.master_key_holders (process_id, host, pid, keys, lease_until)
+      values (gen_random_uuid(), 'here', 1, '[{"id": "mk_00000000000000aa", "source": "master.key"}]', now() + interval '1 h')`)
+    const url = fresh.ownerUrl('secrets')
+    const env = {
+      ...hardened,
+      PAPERCLIP_HOME: home,
+      DATABASE_URL: url,
+      PAPERCLIP_SECRETS_DATABASE_URL: url,
+      DATABASE_MIGRATION_URL: url
+    }
+    const repair = async () => {
+      const { stdout } = await runCli(['doctor', '--json', '--repair', '--yes'], { env })
+      const { checks } = JSON.parse(stdout) as { checks: CheckResult[] }
+      return checks.filter(({ id }) => ['repair', 'deployment_secrets'].includes(id))
+    }
+    t.match(
+      await repair(),
+      [
+        { message: /^nothing was repaired: The stored secrets need the master key mk_00000000000000bb, but/ },
+        { message: /need the key mk_00000000000000bb/ }
+      ],
+      'that of one company, which is retired'
+    )
+    await client.query(
+      'update secrets.company_keys set wrapped = null, master_key_id = null, shredded_at = now()'
+    )
+    t.match(await repair(), [
+      {
+        message:
+          /^nothing was repaired: A secrets service that runs, .* uses the master key mk_00000000000000aa/
+      },
+      {
+        message: /a secrets service that runs uses the key mk_00000000000000aa/,
+        repair: /^put that file back; if it is lost/
+      }
+    ])
+    t.notOk(existsSync(masterKey))
+    await client.query('update secrets.master_key_holders set lease_until = now()')
+    const [made] = await repair()
+    t.match(made, { id: 'deployment_secrets', status: 'pass' })
+    t.ok(existsSync(masterKey))
+  }
+)
+
 t.test('a mount that can only be read is known by the kernel, whatever the mode of its files', (t) => {
   const mounts = parseMounts(
     [

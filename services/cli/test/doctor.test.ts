@@ -1,25 +1,29 @@
-import { randomBytes } from 'node:crypto'
+import { execFileSync } from 'node:child_process'
 import { constants } from 'node:fs'
-import { chmod, cp, lstat, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, cp, lstat, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import { instancePaths } from '@paperclip/instance'
 import { freePort, testDatabase } from '@paperclip/testing'
+import pg from 'pg'
 import t from 'tap'
 import type { CliIo } from '../src/cli-io.js'
 import type { CheckResult } from '../src/doctor/doctor-check.js'
 import { repairInstance } from '../src/doctor/run-doctor.js'
 import { runCli } from './fixtures/run-cli.js'
-import { type Breakage, oddBreakages } from './support/doctor-breakages.js'
+import { oddBreakages } from './support/doctor-breakages.js'
 import { shippedMigrations, startInstallation } from './support/e2e-installation.js'
+import { addKey, usualBreakages } from './support/usual-breakages.js'
 
 // Two services are started, on a machine that is busy with other suites.
 t.setTimeout(110_000)
 
 const database = await testDatabase(t, { migrations: shippedMigrations })
 const databaseUrls = { gateway: database.url('gateway'), secrets: database.url('secrets') }
+const empty = await testDatabase(t)
+const emptyUrls = { gateway: empty.url('gateway'), secrets: empty.url('secrets') }
 const installation = await startInstallation(t, { gateways: 1, secrets: 1, databaseUrls })
 const origin = installation.gateways[0]?.origin ?? ''
 const sound = {
@@ -44,199 +48,9 @@ for (const [args, input] of [
 /** Nothing of an installation may keep doctor longer, whatever does not answer. */
 const answerMsMax = 15_000
 const dead = `127.0.0.1:${await freePort()}`
-const authenticated = {
-  PAPERCLIP_DEPLOYMENT_MODE: 'authenticated',
-  PAPERCLIP_PUBLIC_URL: 'https://secrets.example'
-}
-const setLine = async (path: string, name: string, line: string) =>
-  await writeFile(path, (await readFile(path, 'utf8')).replace(new RegExp(`^${name}=.*\n`, 'm'), line))
-const repairIt = /doctor --repair/
-
-const breakages: readonly Breakage[] = [
-  {
-    what: 'no configuration',
-    breaks: ({ config }) => rm(config),
-    fails: { config: { message: /there is no .*config\.json/, repair: /onboard/ } },
-    mends: ['config.json'],
-    repair: 'mends'
-  },
-  {
-    what: 'a setting that is none',
-    breaks: ({ config }) => writeFile(config, '{"server":{"port":"canary-3"}}'),
-    fails: { config: { message: /server\.port/, repair: /correct the setting/ } }
-  },
-  {
-    what: 'a bad URL of the database',
-    env: { DATABASE_URL: 'canary-3' },
-    fails: { config: { message: /DATABASE_URL must look like/, repair: /correct the variable/ } }
-  },
-  {
-    what: 'a bad URL of the secrets service',
-    env: { PAPERCLIP_SECRETS_URL: 'canary-3' },
-    fails: {
-      secrets_service: { message: /PAPERCLIP_SECRETS_URL must be/, repair: /correct PAPERCLIP_SECRETS_URL/ },
-      private_hop: { message: /PAPERCLIP_SECRETS_URL must be/, repair: /./ }
-    }
-  },
-  {
-    what: 'a missing master key that stored values need',
-    repair: 'refuses',
-    breaks: ({ masterKey }) => rm(masterKey),
-    fails: {
-      deployment_secrets: { message: /no .*master\.key, .* need the key mk_[0-9a-f]{16}/, repair: /backup/ }
-    }
-  },
-  {
-    what: 'a missing master key, and no database that says whether one is needed',
-    repair: 'refuses',
-    env: {
-      DATABASE_URL: `postgres://u:canary-3@${dead}/x`,
-      DATABASE_MIGRATION_URL: `postgres://u:canary-3@${dead}/x`
-    },
-    breaks: async ({ masterKey, auditKey }) => {
-      await rm(masterKey)
-      await rm(auditKey)
-    },
-    fails: {
-      deployment_secrets: {
-        message: /does not tell.*cannot be reached.*there is no .*audit\.key/,
-        repair: /backup/
-      },
-      database: { message: /cannot be reached/, repair: /correct DATABASE_URL/ }
-    }
-  },
-  {
-    what: 'another master key than stored values need',
-    breaks: ({ masterKey }) => writeFile(masterKey, randomBytes(32).toString('base64')),
-    fails: {
-      deployment_secrets: {
-        message: /they need mk_[0-9a-f]{16}, this one is mk_[0-9a-f]{16}$/,
-        repair: /former master key/
-      }
-    }
-  },
-  {
-    what: 'a new master key in the place of the old one, which stored values need',
-    breaks: ({ masterKey, secretsDir }) =>
-      rename(masterKey, join(secretsDir, 'former.key')).then(() => addKey(secretsDir)),
-    fails: {
-      deployment_secrets: {
-        message: /they need mk_[0-9a-f]{16}, this one is mk_[0-9a-f]{16}$/,
-        repair: /former master key/
-      }
-    }
-  },
-  {
-    what: 'a master key that is brought, without the one before it',
-    env: { PAPERCLIP_SECRETS_MASTER_KEY: randomBytes(32).toString('base64') },
-    breaks: ({ secretsDir }) => addKey(secretsDir),
-    fails: { deployment_secrets: { message: /they need mk_[0-9a-f]{16}, this one is mk_/, repair: /former/ } }
-  },
-  {
-    what: 'a previous master key that is none',
-    env: { PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS: 'canary-3' },
-    fails: { deployment_secrets: { message: /previous master key is not 32 random bytes/, repair: /backup/ } }
-  },
-  {
-    what: 'a master key file that is named and not there',
-    env: { PAPERCLIP_SECRETS_MASTER_KEY_FILE: '/nonexistent/master_key' },
-    fails: {
-      deployment_secrets: { message: /^the file of PAPERCLIP_SECRETS_MASTER_KEY_FILE/, repair: /its path/ }
-    }
-  },
-  {
-    what: 'a key file that others can read',
-    breaks: ({ auditKey }) => chmod(auditKey, 0o644),
-    fails: { deployment_secrets: { message: /others can read .*audit\.key/, repair: repairIt } },
-    closes: ['secrets/audit.key'],
-    repair: 'mends'
-  },
-  {
-    what: 'an instance that others can enter',
-    breaks: async ({ instanceDir, secretsDir, env }) => {
-      for (const path of [instanceDir, secretsDir]) await chmod(path, 0o755)
-      await chmod(env, 0o640)
-    },
-    fails: { deployment_secrets: { message: /others can read /, repair: repairIt } },
-    closes: ['', '.env', 'secrets'],
-    repair: 'mends'
-  },
-  {
-    what: 'one secret used twice, in two spellings',
-    breaks: async ({ masterKey, auditKey }) => {
-      const key = Buffer.from(await readFile(masterKey, 'utf8'), 'base64')
-      await writeFile(auditKey, key.toString('hex'))
-    },
-    fails: {
-      deployment_secrets: {
-        message: /master key and the audit key have the same value/,
-        repair: /of its own/
-      }
-    }
-  },
-  {
-    what: 'no database',
-    env: { DATABASE_URL: `postgres://u:canary-3@${dead}/x` },
-    fails: { database: { message: /cannot be reached/, repair: /correct DATABASE_URL/ } }
-  },
-  {
-    what: 'no database that says which master key is needed',
-    env: { DATABASE_MIGRATION_URL: `postgres://u:canary-3@${dead}/x` },
-    breaks: ({ masterKey }) => writeFile(masterKey, randomBytes(32).toString('base64')),
-    fails: {},
-    says: {
-      deployment_secrets: {
-        status: 'warn',
-        message: /^not judged whether the master key .*cannot be reached \(ECONNREFUSED\)/,
-        repair: /bring the database of the secrets service up/
-      }
-    }
-  },
-  {
-    what: 'a signing key that the secrets service does not know',
-    breaks: async ({ gatewayKey }) => {
-      const { id } = JSON.parse(await readFile(gatewayKey, 'utf8'))
-      await writeFile(gatewayKey, JSON.stringify({ id, secret: randomBytes(32).toString('base64url') }))
-    },
-    fails: { secrets_service: { message: /refuses the gateway's key/, repair: /internal-keys\.json/ } }
-  },
-  {
-    what: 'no secret for run tokens',
-    breaks: ({ env }) => setLine(env, 'PAPERCLIP_AGENT_JWT_SECRET', ''),
-    fails: { auth: { message: /PAPERCLIP_AGENT_JWT_SECRET is set nowhere/, repair: repairIt } },
-    mends: ['.env'],
-    repair: 'mends'
-  },
-  {
-    what: 'a secret for sessions that can be guessed',
-    env: { ...authenticated, PAPERCLIP_SECRETS_STRICT_MODE: '', BETTER_AUTH_SECRET: 'canary-3' },
-    fails: {
-      auth: { message: /BETTER_AUTH_SECRET is not 32 random bytes/, repair: /openssl/ },
-      // The service that runs is one of local_trusted.
-      strict_mode: { message: /^off/, repair: /PAPERCLIP_SECRETS_STRICT_MODE=true/ }
-    }
-  },
-  {
-    what: 'strict mode switched off where several people share an instance',
-    env: { ...authenticated, PAPERCLIP_SECRETS_URL: `http://${dead}` },
-    fails: {
-      secrets_service: { message: /cannot be reached/, repair: /paperclipai run/ },
-      strict_mode: { message: /^off, as it is set here/, repair: /PAPERCLIP_SECRETS_STRICT_MODE=true/ }
-    }
-  },
-  {
-    what: 'everybody an operator',
-    env: { HOST: '0.0.0.0' },
-    fails: { deployment_mode: { message: /not loopback/, repair: /PAPERCLIP_DEPLOYMENT_MODE=authenticated/ } }
-  },
-  {
-    what: 'no gateway, and a storage nobody knows',
-    env: { PAPERCLIP_API_URL: `http://${dead}`, PAPERCLIP_STORAGE_PROVIDER: 'canary-3' },
-    fails: {
-      storage: { message: /PAPERCLIP_STORAGE_PROVIDER/, repair: /set one of the two/ },
-      gateway: { message: /cannot be reached|ECONNREFUSED/, repair: /paperclipai run/ }
-    }
-  }
+const breakages = [
+  ...usualBreakages({ dead, databaseUrls, emptyUrls, origin, secretsOrigin: sound.PAPERCLIP_SECRETS_URL }),
+  ...oddBreakages({ databaseUrl: databaseUrls.gateway })
 ]
 
 t.test('a sound installation passes, exit 0, and what is a gap of policy only is a warning', async (t) => {
@@ -251,10 +65,7 @@ t.test('a sound installation passes, exit 0, and what is a gap of policy only is
   t.ok(checks.every(({ status, repair }) => (status === 'pass') === (repair === null)))
 })
 
-for (const { what, env = {}, breaks, fails, says = {}, mends = [], closes = [], repair } of [
-  ...breakages,
-  ...oddBreakages({ databaseUrl: databaseUrls.gateway })
-])
+for (const { what, env = {}, breaks, fails, says = {}, mends = [], closes = [], repair } of breakages)
   t.test(
     `${what}: doctor names it and its repair, exit 1 when it is sure, and a repair does what it may`,
     async (t) => {
@@ -328,6 +139,60 @@ t.test(
   }
 )
 
+t.test('a schema of another build is named, with what it has or lacks', async (t) => {
+  const databaseCheck = async () =>
+    (await doctor(installation.paths.home)).checks.find(({ id }) => id === 'database')
+  const client = new pg.Client({ connectionString: database.adminUrl })
+  await client.connect()
+  t.teardown(() => client.end())
+  await client.query(
+    "insert into gateway.schema_migration (name, timestamp) values ('9999_later', '2999-01-01')"
+  )
+  t.match(await databaseCheck(), {
+    status: 'fail',
+    message: /"gateway" is newer than this build: it has 9999_later$/,
+    repair: /or a newer one/
+  })
+  await client.query("delete from gateway.schema_migration where name = '9999_later'")
+  const { rows } = await client.query('delete from secrets.schema_migration where name like $1 returning *', [
+    '0005%'
+  ])
+  t.match(await databaseCheck(), {
+    status: 'fail',
+    message: /"secrets" is older than this build: it lacks 0005_create_master_key_holders$/,
+    repair: /which migrates/
+  })
+  const [{ name, timestamp }] = rows
+  await client.query('insert into secrets.schema_migration (name, timestamp) values ($1, $2)', [
+    name,
+    timestamp
+  ])
+  t.match(await databaseCheck(), { status: 'pass' })
+})
+
+t.test('commands that are named as the next step can be typed, and mend it', async (t) => {
+  const home = await mkdtemp(join(tmpdir(), "paperclip doctor's-"))
+  t.teardown(() => rm(home, { recursive: true, force: true }))
+  await cp(installation.paths.home, home, { recursive: true })
+  const { auditKey, instanceDir } = instancePaths({ home, instanceId: 'default' })
+  const named = join(home, 'audit.key')
+  await rename(auditKey, named)
+  const env = { PAPERCLIP_AUDIT_KEY_FILE: named }
+  const keyCheck = async () =>
+    (await doctor(home, { env })).checks.find(({ id }) => id === 'deployment_secrets')
+  t.match(await keyCheck(), { status: 'pass' })
+  await chmod(named, 0o644)
+  await chmod(dirname(instanceDir), 0o777)
+  if (process.getuid?.() === 0) await chown(join(instanceDir, '.env'), 1, 1)
+  const broken = await keyCheck()
+  t.equal(broken?.status, 'fail')
+  for (const command of broken?.repair?.split('; ') ?? []) {
+    t.match(command, /^ch(mod|own) /)
+    execFileSync('sh', ['-c', command])
+  }
+  t.match(await keyCheck(), { status: 'pass' })
+})
+
 t.test('a database that takes connections and never answers is a finding, and soon', async (t) => {
   const silent = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => silent.once('listening', resolve))
@@ -389,8 +254,4 @@ async function contents(folder: string) {
     found.set(name, { content, mode: mode & 0o777, kind: own.mode & constants.S_IFMT })
   }
   return found
-}
-
-async function addKey(secretsDir: string): Promise<void> {
-  await writeFile(join(secretsDir, 'master-2.key'), randomBytes(32).toString('base64'), { mode: 0o600 })
 }

@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -168,6 +177,23 @@ t.test('a lost master key stops the start and every repair, and no other is made
   writeFileSync(paths.masterKey, kept)
   chmodSync(paths.masterKey, 0o600)
   t.match(await prepareInstance(env), { masterKey: 'existing', created: [] })
+
+  const whole = readFileSync(paths.env, 'utf8')
+  const without = whole.replace(/^PAPERCLIP_POSTGRES_PASSWORD=.*\n/m, '')
+  writeFileSync(paths.env, without)
+  const noWayIn =
+    /\.env has no PAPERCLIP_POSTGRES_PASSWORD, without which nobody gets into .*postgres: restore/
+  t.match(await refusal(t, env), noWayIn)
+  await t.rejects(prepareInstance(env), { name: 'LaunchError', message: noWayIn })
+  t.equal(readFileSync(paths.env, 'utf8'), without, 'another password would open nothing, and hide that')
+  writeFileSync(paths.env, whole)
+
+  rmSync(paths.masterKey)
+  renameSync(database.dataDir ?? '', `${database.dataDir}.away`)
+  const cannotTell = /has run before, .* cannot be told: name the right database/
+  t.match(await refusal(t, env), cannotTell)
+  await t.rejects(prepareInstance(env), { name: 'LaunchError', message: cannotTell })
+  t.notOk(existsSync(paths.masterKey), 'whether the data that is gone needs one is not known')
 })
 
 t.test(
@@ -193,8 +219,12 @@ async function addMasterKey(env: Record<string, string>, address: string): Promi
   const password = /^PAPERCLIP_POSTGRES_PASSWORD=(.*)$/m.exec(text)?.[1]
   const client = new pg.Client({ connectionString: address.replace('://', `://postgres:${password}@`) })
   await client.connect()
-  await client.query('create table secrets.master_keys (id text, retired_at timestamptz)')
-  await client.query("insert into secrets.master_keys values ('mk_0123456789abcdef')")
-  await client.query('alter table secrets.master_keys owner to paperclip_secrets_owner')
+  await client.query(`
+    create table secrets.master_keys (id text, activated_at timestamptz default now(), retired_at timestamptz);
+    create table secrets.company_keys (master_key_id text, wrapped bytea);
+    insert into secrets.master_keys values ('mk_0123456789abcdef');
+    insert into secrets.company_keys values ('mk_0123456789abcdef', 'wrapped');
+    alter table secrets.master_keys owner to paperclip_secrets_owner;
+    alter table secrets.company_keys owner to paperclip_secrets_owner`)
   await client.end()
 }

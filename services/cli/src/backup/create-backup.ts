@@ -6,6 +6,7 @@ import { chooseDataDir, copyRunningData, PostgresError, resolveServerUser } from
 import { CliError, MisuseError } from '../cli-error.js'
 import { type Environment, type LaunchSettings, readLaunchSettings } from '../launcher/launch-settings.js'
 import { askSecretsDatabase } from '../launcher/prepare-instance.js'
+import { withRunningDatabase } from '../launcher/running-database.js'
 import { bringsMasterKey } from '../launcher/service-environment.js'
 import { takeProcessLock } from '../process-lock.js'
 import { copyKeptFiles } from './instance-files.js'
@@ -35,7 +36,7 @@ const dirMode = 0o700
 export async function createBackup(env: Environment, folder: string): Promise<Backup> {
   const target = resolve(folder)
   if (existsSync(target)) throw new MisuseError(`${target} exists already`, 'name a new folder')
-  const settings = await readLaunchSettings(env)
+  const settings = await withRunningDatabase(await readLaunchSettings(env))
   const { paths } = settings
   if (!existsSync(paths.env))
     throw new CliError(`there is no instance in ${paths.instanceDir}`, { hint: 'set PAPERCLIP_HOME' })

@@ -30,7 +30,7 @@ async function copyKept(from: string, to: string): Promise<string[]> {
   const names = await listKeptFiles(from)
   await mkdir(join(to, secretsFolder), { recursive: true, mode: dirMode })
   for (const name of names)
-    if (!(await createPrivateFile(join(to, name), await readFile(join(from, name), 'utf8'))))
+    if (!(await createPrivateFile(join(to, name), await readFile(join(from, name)))))
       throw new CliError(`${join(to, name)} is there already`, { hint: 'nothing that exists is replaced' })
   return names
 }

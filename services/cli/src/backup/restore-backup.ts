@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { findMasterKeyFiles } from '@paperclip/instance'
 import { chooseDataDir, resolveServerUser, restoreData } from '@paperclip/postgres'
 import { CliError } from '../cli-error.js'
 import { lockInstance } from '../launcher/instance-lock.js'
@@ -14,6 +15,8 @@ export interface Restored {
   readonly dataDir: string | null
   readonly instanceDir: string
   readonly files: readonly string[]
+  /** False: none was in the backup, as where the operator's environment brings it. */
+  readonly hasMasterKey: boolean
 }
 
 const dirMode = 0o700
@@ -34,6 +37,14 @@ export async function restoreBackup(env: Environment, folder: string): Promise<R
     throw new CliError(`there is no ${database}`, {
       hint: 'put both parts of the backup beside each other; a database of your own needs DATABASE_URL'
     })
+  // Left out without a word, it would be missed when the old machine is gone.
+  if (external !== null && existsSync(database))
+    throw new CliError(
+      `${database} is of an embedded database, and DATABASE_URL names a server of your own`,
+      {
+        hint: 'unset DATABASE_URL to restore it; to move to that server, see deploy/backup.md'
+      }
+    )
   // The server that is started on the data writes a log.
   await mkdir(paths.logsDir, { recursive: true, mode: dirMode })
   const lock = await lockInstance(paths)
@@ -44,7 +55,8 @@ export async function restoreBackup(env: Environment, folder: string): Promise<R
         hint: 'set PAPERCLIP_HOME to a new folder, or move the old one away'
       })
     const dataDir = external === null ? await placeDatabase(settings, database) : null
-    return { dataDir, instanceDir, files: await restoreKeptFiles(keys, paths) }
+    const files = await restoreKeptFiles(keys, paths)
+    return { dataDir, instanceDir, files, hasMasterKey: findMasterKeyFiles(paths).length > 0 }
   } finally {
     await lock.release()
   }

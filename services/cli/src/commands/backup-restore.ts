@@ -36,6 +36,11 @@ Example:
         ]
       })
       if (restored.dataDir === null) hint(io, 'the database is yours: restore it with pg_restore')
+      if (!restored.hasMasterKey)
+        hint(
+          io,
+          'there is no master key in this backup: bring the one of then, or nothing stored can be opened'
+        )
       hint(io, 'what was revoked or deleted since the backup is valid again: see deploy/backup.md')
     })
 }

@@ -12,34 +12,38 @@ const secretBytesMin = 32
 /** 32 random bytes in any usual spelling have more; a word typed again and again has not. */
 const distinctCharsMin = 8
 
-/** The configuration is there and readable; without it nothing else can be said. */
-export async function checkConfig(io: CliIo): Promise<CheckResult> {
-  const { pass, warn, fail } = resultsOf('config')
+/** The configuration is there and can be read; null when it is, else the one result: nothing further can be said. */
+export async function findConfigFault(io: CliIo): Promise<CheckResult | null> {
+  const { fail } = resultsOf('config')
   try {
     const paths = findInstance(io.env)
-    const isByEnvironment = isDescribedByEnvironment(io.env)
-    if (!isByEnvironment) {
-      if (await isAbsent(paths.config))
-        return fail(`there is no ${paths.config}`, 'run `paperclipai onboard`')
-      await readConfig(paths)
-    }
-    const twice = Object.keys(io.env).find((name) => isSetTwice(io, name))
-    if (twice !== undefined)
-      return fail(`${twice} and ${twice}_FILE are both set: no service starts so`, 'keep one of the two')
-    const [unknown] = unknownVariables(io.env)
-    if (unknown === undefined)
-      return pass(isByEnvironment ? 'the environment describes it' : `${paths.config} is valid`)
-    const { name, nearest } = unknown
-    return warn(
-      `nothing reads the variable ${name}`,
-      nearest === undefined ? 'unset it' : `unset it, or set ${nearest} if that was meant`
-    )
+    if (isDescribedByEnvironment(io.env)) return null
+    if (await isAbsent(paths.config)) return fail(`there is no ${paths.config}`, 'run `paperclipai onboard`')
+    await readConfig(paths)
+    return null
   } catch (error) {
     return fail(
       describeFailure(error),
       stepAfter(error, 'correct the setting, or move the file away and run `paperclipai onboard`')
     )
   }
+}
+
+/** Each variable is read by somebody, and says its secret in one way. */
+export function checkConfig({ io, settings, isByEnvironment }: DoctorContext): CheckResult {
+  const { pass, warn, fail } = resultsOf('config')
+  const twice = Object.keys(io.env)
+    .filter((name) => isSetTwice(io, name))
+    .map((name) => `${name} and ${name}_FILE are both set: no service starts so`)
+  const unknown = unknownVariables(io.env)
+  const unread = unknown.map(({ name }) => `nothing reads the variable ${name}`)
+  const meant = unknown.map(({ name, nearest }) =>
+    nearest === undefined ? `unset ${name}` : `unset ${name}, or set ${nearest} if that was meant`
+  )
+  const message = [...twice, ...unread].join('; ')
+  if (twice.length > 0) return fail(message, ['keep one of the two', ...meant].join('; '))
+  if (unread.length > 0) return warn(message, meant.join('; '))
+  return pass(isByEnvironment ? 'the environment describes it' : `${settings.paths.config} is valid`)
 }
 
 /** A folder that cannot be entered may have it. */

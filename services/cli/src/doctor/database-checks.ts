@@ -1,52 +1,10 @@
-import { describeAddress, withClient } from '../launcher/database-client.js'
 import { present } from '../launcher/launch-settings.js'
-import { answerMsMax, type DatabaseFacts, takesAnyPassword } from './database-facts.js'
+import { type DatabaseFacts, takesAnyPassword } from './database-facts.js'
 import { isLoopbackHost } from './deployment-mode-check.js'
-import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
+import { type CheckResult, resultsOf } from './doctor-check.js'
 import { type DoctorContext, startStep } from './doctor-context.js'
 import { hardeningGap } from './hardening-gap.js'
-import { gatewayDatabaseUrl } from './service-databases.js'
-
-const serverVersionMin = 150_000
-/**
- * Signatures are judged by this machine's clock, leases and nonces by the database's. The services do not start where
- * the two differ by more.
- */
-const clockSkewMsMax = 5_000
-
-/** The gateway's database answers, is new enough, and has our time. */
-export async function checkDatabase(context: DoctorContext): Promise<CheckResult> {
-  const { pass, fail } = resultsOf('database')
-  const url = gatewayDatabaseUrl(context)
-  if (url === null) return fail('the embedded database is not running', startStep(context))
-  try {
-    const { version, skewMs } = await withClient(
-      url,
-      async (client) => {
-        const sentMs = Date.now()
-        const { rows } = await client.query<{ version: number; ms: number }>(
-          "select current_setting('server_version_num')::int as version, extract(epoch from clock_timestamp())::float8 * 1000 as ms"
-        )
-        const [row] = rows
-        return { version: row?.version ?? 0, skewMs: Math.abs((row?.ms ?? 0) - (sentMs + Date.now()) / 2) }
-      },
-      { answerMsMax }
-    )
-    const where = `${describeAddress(url)}, PostgreSQL ${Math.trunc(version / 10_000)}`
-    if (version < serverVersionMin) return fail(`${where}: 15 or newer is needed`, 'upgrade the server')
-    if (skewMs > clockSkewMsMax)
-      return fail(
-        `${where}: its clock is ${Math.round(skewMs / 1000)} s from this machine's; the services start with ${clockSkewMsMax / 1000} s at most`,
-        'set both clocks (NTP)'
-      )
-    return pass(where)
-  } catch (error) {
-    return fail(
-      describeFailure(error),
-      context.settings.external === null ? startStep(context) : 'correct DATABASE_URL'
-    )
-  }
-}
+import { gatewayDatabaseUrl, giveDatabaseStep } from './service-databases.js'
 
 /** Somebody looks after the database: it outlives this machine, and is backed up. */
 export function checkDatabaseHosting(context: DoctorContext): CheckResult {
@@ -105,6 +63,8 @@ export function checkDatabaseTls(context: DoctorContext, facts: DatabaseFacts): 
     ] as const
   ).filter(([, url]) => !isHere(url))
   if (remote.length === 0) return pass('loopback')
+  if (external.isAssumed)
+    return warn('not looked at: DATABASE_URL, which asks for TLS or not, is not given', giveDatabaseStep)
   if (remote.some(([service]) => facts[service] === null))
     return warn('not looked at: a database does not answer', startStep(context))
   if (remote.some(([service]) => facts[service]?.isEncrypted !== true)) return plainConnections(context)

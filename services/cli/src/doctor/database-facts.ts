@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
-import { withClient, withCredentials } from '../launcher/database-client.js'
-import { mayEnter } from '../launcher/database-roles.js'
+import { codeOf, sqlState, withClient, withCredentials } from '../launcher/database-client.js'
+import { mayEnter, type ServiceName } from '../launcher/database-roles.js'
 
 /** What a question of doctor's may take: all of them are small, and a database that never answers is a finding. */
 export const answerMsMax = 10_000
 
 /** What one connection of a service shows. */
 export interface ConnectionFacts {
+  /** The migrations that its schema has; empty: none yet, null: its role may not read them. */
+  readonly migrations: readonly string[] | null
   readonly isEncrypted: boolean
   /** Addresses the server listens at, as PostgreSQL writes them: `localhost`, `*` … */
   readonly listenAddresses: string
@@ -98,8 +100,8 @@ export async function readDatabaseFacts(urls: {
   secrets: string | null
 }): Promise<DatabaseFacts> {
   const [gateway, secrets] = await Promise.all([
-    askOne<PeopleFacts>(urls.gateway, peopleSql),
-    askOne<VaultFacts>(urls.secrets, vaultsSql)
+    askOne<PeopleFacts>(urls.gateway, { sql: peopleSql, schema: 'gateway' }),
+    askOne<VaultFacts>(urls.secrets, { sql: vaultsSql, schema: 'secrets' })
   ])
   return {
     gateway: gateway.connection,
@@ -112,18 +114,35 @@ export async function readDatabaseFacts(urls: {
 /** What the connection shows, and the row of `sql`, over one connection. */
 async function askOne<T extends pg.QueryResultRow>(
   url: string | null,
-  sql: string
+  { sql, schema }: { sql: string; schema: ServiceName }
 ): Promise<{ connection: ConnectionFacts | null; rows: T | null }> {
   const nothing = { connection: null, rows: null }
   if (url === null) return nothing
   return await withClient(
     url,
-    async (client) => ({
-      connection: await first<ConnectionFacts>(client, connectionSql),
-      rows: await first<T>(client, sql).catch(() => null)
-    }),
+    async (client) => {
+      const connection = await first<Omit<ConnectionFacts, 'migrations'>>(client, connectionSql)
+      const migrations = await migrationsOf(client, schema)
+      return {
+        connection: connection && { ...connection, migrations },
+        rows: await first<T>(client, sql).catch(() => null)
+      }
+    },
     { answerMsMax }
   ).catch(() => nothing)
+}
+
+/** As the services read them at their start. */
+async function migrationsOf(client: pg.Client, schema: ServiceName): Promise<readonly string[] | null> {
+  try {
+    const sql = `select name from ${schema}.schema_migration order by name`
+    return (await client.query<{ name: string }>(sql)).rows.map(({ name }) => name)
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === sqlState.undefinedTable || code === sqlState.undefinedSchema) return []
+    if (code === sqlState.insufficientPrivilege) return null
+    throw error
+  }
 }
 
 async function first<T extends pg.QueryResultRow>(client: pg.Client, sql: string): Promise<T | null> {

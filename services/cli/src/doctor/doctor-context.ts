@@ -3,7 +3,9 @@ import { type EnvEntries, type Runtime, readEnvFile, readRuntime } from '@paperc
 import { isAlive } from '../api/api-address.js'
 import type { CliIo } from '../cli-io.js'
 import { type LaunchSettings, present, readLaunchSettings } from '../launcher/launch-settings.js'
+import { withRunningDatabase } from '../launcher/running-database.js'
 import { serviceUrl } from '../launcher/service-environment.js'
+import { findLockHolder } from '../process-lock.js'
 import { isDescribedByEnvironment } from './deployment-source.js'
 
 /** What all checks look at: settings, generated variables, and what runs. */
@@ -13,6 +15,8 @@ export interface DoctorContext {
   readonly generated: EnvEntries
   /** Null when no launcher of this instance lives. */
   readonly runtime: Runtime | null
+  /** A launcher, or another command, that holds the instance while nothing of it is known to run. */
+  readonly startingPid: number | null
   readonly gatewayUrl: string
   readonly secretsUrl: string
   /** No instance of files: what is not in the environment is not known here, and may be in order. */
@@ -21,7 +25,7 @@ export interface DoctorContext {
 
 /** Reads it. Throws the error of whatever cannot be read. */
 export async function readDoctorContext(io: CliIo): Promise<DoctorContext> {
-  const settings = await readLaunchSettings(io.env)
+  const settings = await withRunningDatabase(await readLaunchSettings(io.env))
   const { paths } = settings
   const generated = await readEnvFile(paths.env)
   const found = await readRuntime(paths)
@@ -31,6 +35,7 @@ export async function readDoctorContext(io: CliIo): Promise<DoctorContext> {
     settings,
     generated,
     runtime,
+    startingPid: runtime === null ? await findLockHolder(paths.lock) : null,
     gatewayUrl: present(io.env.PAPERCLIP_API_URL) ?? runtime?.gateway.url ?? serviceUrl('gateway', settings),
     secretsUrl:
       present(io.env.PAPERCLIP_SECRETS_URL) ?? runtime?.secrets.url ?? serviceUrl('secrets', settings),
@@ -75,7 +80,16 @@ export function isGiven({ io }: Pick<DoctorContext, 'io'>, name: string): boolea
   return [name, `${name}_FILE`].some((each) => present(io.env[each]) !== undefined)
 }
 
+/** What to do while an instance starts. */
+export const askAgain = 'ask again in a moment'
+
 /** What to do when something does not answer. */
-export function startStep({ isByEnvironment }: Pick<DoctorContext, 'isByEnvironment'>): string {
-  return isByEnvironment ? 'start it, or correct its address' : 'start the instance with `paperclipai run`'
+export function startStep({
+  isByEnvironment,
+  startingPid
+}: Pick<DoctorContext, 'isByEnvironment' | 'startingPid'>): string {
+  if (isByEnvironment) return 'start it, or correct its address'
+  return startingPid === null
+    ? 'start the instance with `paperclipai run`'
+    : `process ${startingPid} starts or stops this instance: ${askAgain}`
 }

@@ -48,6 +48,34 @@ export async function findOpenFiles({
 }
 
 /**
+ * Lists files of the instance that belong to another user than its folder, and that owner as `uid:gid`: the services
+ * cannot read them, or somebody else can. Null when there are none. Links count as what they lead to.
+ */
+export async function findForeignFiles({
+  settings
+}: Pick<DoctorContext, 'settings'>): Promise<{ paths: string[]; owner: string } | null> {
+  const { paths } = settings
+  const { secretsDir, env, auditKey, internalKeys, gatewayKey, config } = paths
+  const instance = await stat(paths.instanceDir).catch(() => undefined)
+  if (instance === undefined) return null
+  const readOnly = await findReadOnlyMounts()
+  const found: string[] = []
+  for (const path of [
+    secretsDir,
+    env,
+    config,
+    ...findMasterKeyFiles(paths),
+    auditKey,
+    internalKeys,
+    gatewayKey
+  ]) {
+    const owner = (await stat(path).catch(() => undefined))?.uid
+    if (owner !== undefined && owner !== instance.uid && !liesOn(readOnly, path)) found.push(path)
+  }
+  return found.length === 0 ? null : { paths: found, owner: `${instance.uid}:${instance.gid}` }
+}
+
+/**
  * Lists the folders above files of secrets in which anybody may put another file in their place: whoever can write a
  * folder needs no right to what is in it. A sticky one, as `/tmp`, is none of these.
  */

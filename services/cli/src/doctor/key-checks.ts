@@ -1,16 +1,23 @@
 import { readFile } from 'node:fs/promises'
-import { createSignerKey } from '@paperclip/client'
-import { findMasterKeyFiles, isLinkToNothing, readInternalKeys } from '@paperclip/instance'
+import { findMasterKeyFiles, generatedVariables, isLinkToNothing } from '@paperclip/instance'
+import { findLockedData } from '../launcher/database-password.js'
 import { present } from '../launcher/launch-settings.js'
-import { type CheckResult, describeFailure, resultsOf, stepAfter } from './doctor-check.js'
+import { type CheckResult, resultsOf, stepAfter } from './doctor-check.js'
 import { type DoctorContext, deploymentSecret, isGiven } from './doctor-context.js'
-import { findOpenFiles, findReplaceableIn, findUnreadableFiles } from './file-mode-faults.js'
+import {
+  findForeignFiles,
+  findOpenFiles,
+  findReplaceableIn,
+  findUnreadableFiles
+} from './file-mode-faults.js'
+import { hopKeyFaults, restoreOrRepair } from './hop-key-faults.js'
 import { decodeKey } from './key-text.js'
 import { faultOfMissingMasterKey, faultOfWrongMasterKey, type KeyFault } from './master-key-faults.js'
 import { repeatedSecrets } from './repeated-secrets.js'
+import { shellWords } from './shell-words.js'
 
-const restoreOrRepair = 'restore it from a backup, or run `paperclipai doctor --repair`'
 const masterKeyName = 'PAPERCLIP_SECRETS_MASTER_KEY'
+const previousKeyName = 'PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS'
 const auditKeyName = 'PAPERCLIP_AUDIT_KEY'
 
 /** Every secret of the deployment exists, is strong, is no other's, fits what is stored, and is for its owner alone. */
@@ -26,8 +33,8 @@ export async function checkDeploymentSecrets(context: DoctorContext): Promise<Ch
     ...(await unreadableFaults(context)),
     ...(isKnown(masterKeyName) ? await masterKeyFaults(context, { masterKey, previousKey }) : []),
     ...(isKnown(auditKeyName) ? await auditKeyFaults(context, auditKey) : []),
-    ...(isKnown('PAPERCLIP_GATEWAY_KEY') ? signerFaults(context) : []),
-    ...(isKnown('PAPERCLIP_INTERNAL_KEYS') ? await listFaults(context) : []),
+    ...(await hopKeyFaults(context)),
+    ...(await lockedDataFaults(context)),
     ...(await repeatedSecrets(context, { masterKey, previousKey, auditKey })),
     ...(await modeFaults(context))
   ]
@@ -62,8 +69,11 @@ async function masterKeyFaults(
     const [newest] = findMasterKeyFiles(context.settings.paths)
     return [newest === undefined ? await faultOfMissingMasterKey(context) : await unusableFile(newest)]
   }
-  if (decodeKey(masterKey) === null) return [weak('master key')]
-  if (previousKey !== undefined && decodeKey(previousKey) === null) return [weak('previous master key')]
+  const [newest, former] = isGiven(context, masterKeyName) ? [] : findMasterKeyFiles(context.settings.paths)
+  const faults = decodeKey(masterKey) === null ? [weak('master key', newest)] : []
+  if (previousKey !== undefined && decodeKey(previousKey) === null)
+    faults.push(weak('previous master key', isGiven(context, previousKeyName) ? undefined : former))
+  if (faults.length > 0) return faults
   const wrong = await faultOfWrongMasterKey(context, { masterKey, previousKey })
   return wrong === undefined ? [] : [wrong]
 }
@@ -71,7 +81,8 @@ async function masterKeyFaults(
 async function auditKeyFaults(context: DoctorContext, text: string | undefined): Promise<KeyFault[]> {
   const { auditKey } = context.settings.paths
   if (text === undefined) return isGiven(context, auditKeyName) ? [] : [await unusableFile(auditKey)]
-  return decodeKey(text) === null ? [weak('audit key')] : []
+  const path = isGiven(context, auditKeyName) ? undefined : auditKey
+  return decodeKey(text) === null ? [weak('audit key', path)] : []
 }
 
 /** A file that is there and holds nothing is not made anew: something may need what was in it. */
@@ -90,34 +101,20 @@ async function unusableFile(path: string): Promise<KeyFault> {
   )
 }
 
-function weak(name: string): KeyFault {
+/** `path`: the file of the instance that has it; undefined when a variable says what it is, or where. */
+function weak(name: string, path: string | undefined): KeyFault {
   return {
-    message: `the ${name} is not 32 random bytes as hex, base64 or text`,
+    message: `the ${name}${path === undefined ? '' : ` in ${path}`} is not 32 random bytes as hex, base64 or text`,
     repair: 'restore it from a backup'
   }
 }
 
-function signerFaults({ io, settings }: DoctorContext): KeyFault[] {
-  const path = present(io.env.PAPERCLIP_GATEWAY_KEY_FILE) ?? settings.paths.gatewayKey
-  try {
-    createSignerKey(path, { nowMs: Date.now, onReload: () => undefined })
-    return []
-  } catch (error) {
-    return [{ message: describeFailure(error), repair: restoreOrRepair }]
-  }
-}
-
-/** The list may be a former one in the service that runs, which has read it: the next start fails. */
-async function listFaults({ io, settings }: DoctorContext): Promise<KeyFault[]> {
-  const named = present(io.env.PAPERCLIP_INTERNAL_KEYS_FILE)
-  try {
-    await readInternalKeys(named ?? settings.paths.internalKeys)
-    return []
-  } catch (error) {
-    // What cannot be read at all is told with the other files that are named.
-    const isTold = named !== undefined && present(await readFile(named, 'utf8').catch(() => '')) === undefined
-    return isTold ? [] : [{ message: describeFailure(error), repair: stepAfter(error, restoreOrRepair) }]
-  }
+/** Embedded data that only a password in `.env` opens, which is gone. */
+async function lockedDataFaults({ settings }: DoctorContext): Promise<KeyFault[]> {
+  const dataDir = await findLockedData(settings)
+  if (dataDir === null) return []
+  const message = `${settings.paths.env} has no ${generatedVariables.superuserPassword}, without which nobody gets into ${dataDir}`
+  return [{ message, repair: 'restore that line from a backup' }]
 }
 
 async function modeFaults(context: DoctorContext): Promise<KeyFault[]> {
@@ -126,12 +123,18 @@ async function modeFaults(context: DoctorContext): Promise<KeyFault[]> {
   if (own.length > 0)
     faults.push({ message: `others can read ${own.join(', ')}`, repair: 'run `paperclipai doctor --repair`' })
   if (named.length > 0)
-    faults.push({ message: `others can read ${named.join(', ')}`, repair: `chmod 600 ${named.join(' ')}` })
+    faults.push({ message: `others can read ${named.join(', ')}`, repair: `chmod 600 ${shellWords(named)}` })
+  const foreign = await findForeignFiles(context)
+  if (foreign !== null)
+    faults.push({
+      message: `of another user than the instance: ${foreign.paths.join(', ')}`,
+      repair: `chown ${foreign.owner} ${shellWords(foreign.paths)}`
+    })
   const folders = await findReplaceableIn(context)
   if (folders.length > 0)
     faults.push({
       message: `anybody can put other files in the place of those in ${folders.join(', ')}`,
-      repair: `chmod o-w ${folders.join(' ')}`
+      repair: `chmod o-w ${shellWords(folders)}`
     })
   return faults
 }
@@ -149,5 +152,5 @@ async function readKey(
 /** As the launcher hands it on: the key file before the newest, unless the operator brings keys. */
 async function previousMasterKey(context: DoctorContext): Promise<string | undefined> {
   const former = isGiven(context, masterKeyName) ? undefined : findMasterKeyFiles(context.settings.paths)[1]
-  return await readKey(context, 'PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS', former)
+  return await readKey(context, previousKeyName, former)
 }

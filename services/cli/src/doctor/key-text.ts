@@ -11,5 +11,7 @@ export function decodeKey(text: string): Buffer | null {
     : base64.length === keyBytes && base64.toString('base64') === text
       ? base64
       : Buffer.from(text, 'utf8')
+  // What a decoder puts where the bytes were not UTF-8.
+  if (text.includes('\ufffd')) return null
   return bytes.length === keyBytes && new Set(bytes).size > 1 ? bytes : null
 }

@@ -1,11 +1,13 @@
-import { constants } from 'node:fs'
+import { constants, existsSync } from 'node:fs'
 import { access, statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { Health, SecretsHealth } from '@paperclip/contracts'
-import { present } from '../launcher/launch-settings.js'
+import { chooseDataDir, resolveServerUser } from '@paperclip/postgres'
+import { type LaunchSettings, present } from '../launcher/launch-settings.js'
 import { requireFreePort } from '../launcher/port-check.js'
 import { cliVersion } from '../version.js'
 import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
-import type { DoctorContext } from './doctor-context.js'
+import { askAgain, type DoctorContext } from './doctor-context.js'
 
 const nodeVersionMin = [20, 19] as const
 
@@ -13,20 +15,28 @@ const nodeVersionMin = [20, 19] as const
 export async function checkPorts({
   settings,
   runtime,
+  startingPid,
   isByEnvironment
 }: DoctorContext): Promise<CheckResult> {
-  const { pass, fail } = resultsOf('ports')
+  const { pass, warn, fail } = resultsOf('ports')
   if (isByEnvironment) return pass('not looked at: the services have theirs elsewhere')
   const { gateway, secrets } = settings
   if (runtime !== null)
     return pass(`in use by this instance: ${runtime.gateway.port}, ${runtime.secrets.port}`)
-  try {
-    await requireFreePort(gateway, { variable: 'PORT', service: 'gateway' })
-    await requireFreePort(secrets, { variable: 'PAPERCLIP_SECRETS_PORT', service: 'secrets service' })
-    return pass(`free: ${gateway.port}, ${secrets.port}`)
-  } catch (error) {
-    return fail(describeFailure(error), 'stop what uses it, or choose another port')
-  }
+  if (startingPid !== null)
+    return warn(`not looked at: process ${startingPid} starts or stops this instance`, askAgain)
+  const faults = await Promise.all([
+    faultOf(requireFreePort(gateway, { variable: 'PORT', service: 'gateway' })),
+    faultOf(requireFreePort(secrets, { variable: 'PAPERCLIP_SECRETS_PORT', service: 'secrets service' }))
+  ])
+  const found = faults.filter((fault) => fault !== null)
+  return found.length === 0
+    ? pass(`free: ${gateway.port}, ${secrets.port}`)
+    : fail(found.join('; '), 'stop what uses it, or choose another port')
+}
+
+async function faultOf(looking: Promise<void>): Promise<string | null> {
+  return await looking.then(() => null, describeFailure)
 }
 
 /** Below this a database may stop at any moment. */
@@ -44,10 +54,14 @@ export async function checkStorage({ io, settings, isByEnvironment }: DoctorCont
   const { instanceDir } = settings.paths
   try {
     await access(instanceDir, constants.W_OK)
-    const { bavail, bsize } = await statfs(instanceDir)
-    const text = `nothing is kept outside the database and ${instanceDir}: ${Math.trunc((bavail * bsize) / 1024 ** 2)} MiB free`
-    if (bavail * bsize < freeBytesMin) return fail(text, 'make room there, or move PAPERCLIP_HOME')
-    return bavail * bsize < freeBytesEnough ? warn(text, 'make room there soon') : pass(text)
+    const disks = [await freeAt(instanceDir)]
+    const dataDir = await findDataDir(settings)
+    // As root the embedded server keeps its data elsewhere, which may be another disk.
+    if (dataDir !== null && dirname(dataDir) !== instanceDir) disks.push(await freeAt(dataDir))
+    const bytes = Math.min(...disks.map((disk) => disk.bytes))
+    const text = `nothing is kept outside the database and ${instanceDir}: ${disks.map(describeDisk).join(', ')} free`
+    if (bytes < freeBytesMin) return fail(text, 'make room there, or move PAPERCLIP_HOME')
+    return bytes < freeBytesEnough ? warn(text, 'make room there soon') : pass(text)
   } catch (error) {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException
     const step =
@@ -56,6 +70,30 @@ export async function checkStorage({ io, settings, isByEnvironment }: DoctorCont
         : 'run this as its owner, or change its mode'
     return fail(`${instanceDir} cannot be written (${code})`, step)
   }
+}
+
+interface Disk {
+  readonly path: string
+  readonly bytes: number
+}
+
+async function freeAt(path: string): Promise<Disk> {
+  const { bavail, bsize } = await statfs(path)
+  return { path, bytes: bavail * bsize }
+}
+
+function describeDisk({ path, bytes }: Disk, index: number): string {
+  const text = `${Math.trunc(bytes / 1024 ** 2)} MiB`
+  return index === 0 ? text : `${text} for ${path}`
+}
+
+/** Null: the database is somebody else's, or was never made. */
+async function findDataDir({ external, paths, postgresUser }: LaunchSettings): Promise<string | null> {
+  if (external !== null) return null
+  const user = await resolveServerUser({ name: postgresUser }).catch(() => undefined)
+  if (user === undefined) return null
+  const dataDir = await chooseDataDir({ instanceDir: paths.instanceDir, user })
+  return existsSync(dataDir) ? dataDir : null
 }
 
 /** Node is new enough, and every part is of one version. */

@@ -1,3 +1,6 @@
+import type { InstancePaths } from '@paperclip/instance'
+import { hasRunBefore } from '../launcher/former-runs.js'
+import type { MasterKeyNeed } from '../launcher/master-key-need.js'
 import { askMasterKeyNeed, askSecretsDatabase } from '../launcher/prepare-instance.js'
 import { describeFailure } from './doctor-check.js'
 import type { DoctorContext } from './doctor-context.js'
@@ -14,24 +17,40 @@ export interface KeyFault {
 
 /** Says what it means that there is no master key. The embedded server is started for the question if need be. */
 export async function faultOfMissingMasterKey({ settings }: DoctorContext): Promise<KeyFault> {
-  const { masterKey } = settings.paths
+  const absent = `there is no ${settings.paths.masterKey}`
   try {
-    const { keyIds } = await askMasterKeyNeed(settings)
-    return keyIds.length === 0
-      ? {
-          message: `there is no ${masterKey}, and nothing needs one yet`,
-          repair: 'run `paperclipai doctor --repair`'
-        }
-      : {
-          message: `there is no ${masterKey}, and the stored secrets need the key ${keyIds.join(', ')}`,
-          repair: 'restore that file from a backup'
-        }
+    return faultByNeed(absent, { need: await askMasterKeyNeed(settings), paths: settings.paths })
   } catch (error) {
     return {
-      message: `there is no ${masterKey}, and the database does not tell whether one is needed: ${describeFailure(error)}`,
+      message: `${absent}, and the database does not tell whether one is needed: ${describeFailure(error)}`,
       repair: 'restore it from a backup, or bring the database up and ask again'
     }
   }
+}
+
+/** As a repair will judge, see `requireNoneLost`. */
+function faultByNeed(
+  absent: string,
+  { need, paths }: { need: MasterKeyNeed; paths: InstancePaths }
+): KeyFault {
+  const { keyIds, liveKeyIds, isMigrated } = need
+  if (keyIds.length > 0)
+    return {
+      message: `${absent}, and the stored secrets need the key ${keyIds.join(', ')}`,
+      repair: 'restore that file from a backup'
+    }
+  if (liveKeyIds.length > 0)
+    return {
+      message: `${absent}, and a secrets service that runs uses the key ${liveKeyIds.join(', ')}; nothing is stored under it yet`,
+      repair:
+        'put that file back; if it is lost, stop the instance, and half a minute later run `paperclipai doctor --repair`'
+    }
+  if (!isMigrated && hasRunBefore(paths))
+    return {
+      message: `${absent}, and whether stored secrets need it cannot be told: this instance has run before, and the database that was asked has nothing of that`,
+      repair: 'restore it from a backup, or give doctor the DATABASE_URL of the instance'
+    }
+  return { message: `${absent}, and nothing needs one yet`, repair: 'run `paperclipai doctor --repair`' }
 }
 
 /**

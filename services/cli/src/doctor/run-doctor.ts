@@ -1,15 +1,11 @@
 import { type CliIo, envText, note } from '../cli-io.js'
 import { prepareInstance } from '../launcher/prepare-instance.js'
-import { checkAuthReadiness, checkConfig } from './configuration-checks.js'
+import { checkAuthReadiness, checkConfig, findConfigFault } from './configuration-checks.js'
 import { checkAdmins, checkAws, checkMasterKeyCustody } from './custody-checks.js'
-import {
-  checkDatabase,
-  checkDatabaseAccess,
-  checkDatabaseHosting,
-  checkDatabaseTls
-} from './database-checks.js'
+import { checkDatabaseAccess, checkDatabaseHosting, checkDatabaseTls } from './database-checks.js'
 import { readDatabaseFacts } from './database-facts.js'
 import { checkDatabaseRoles } from './database-roles-check.js'
+import { addSchemaFaults, checkDatabase } from './database-server-check.js'
 import { checkDeploymentMode } from './deployment-mode-check.js'
 import { isDescribedByEnvironment } from './deployment-source.js'
 import { type CheckResult, describeFailure, guarded, resultsOf, stepAfter } from './doctor-check.js'
@@ -35,30 +31,34 @@ export async function repairInstance(io: CliIo): Promise<CheckResult[]> {
         'make what is missing where they lie: with compose, `sh deploy/compose-secrets.sh`'
       )
     ]
+  let hasBegun = false
+  const onBegin = (): void => {
+    hasBegun = true
+  }
   try {
-    const { paths, created, variablesAdded, tightened, loose } = await prepareInstance(io.env)
+    const { paths, created, variablesAdded, tightened, loose } = await prepareInstance(io.env, { onBegin })
     for (const path of created) note(io, `created ${path}`)
     for (const name of variablesAdded) note(io, `added ${name} to ${paths.env}`)
     for (const path of tightened) note(io, `closed ${path} to others`)
     for (const path of loose) note(io, `others can read ${path}, and its mode could not be changed`)
     return []
   } catch (error) {
-    const message = `nothing was repaired: ${describeFailure(error)}`
-    return [fail(message, 'mend what the checks below name, then repair again')]
+    const message = `${hasBegun ? 'not all' : 'nothing'} was repaired: ${describeFailure(error)}`
+    return [fail(message, 'mend what this and the checks below name, then repair again')]
   }
 }
 
 /** Runs every check in order. Without a configuration there is nothing further to look at. */
 export async function runChecks(io: CliIo): Promise<CheckResult[]> {
-  const config = await checkConfig(io)
-  if (config.status === 'fail') return [config]
+  const fault = await findConfigFault(io)
+  if (fault !== null) return [fault]
   let context: DoctorContext
   try {
     context = await readDoctorContext(io)
   } catch (error) {
     return [resultsOf('config').fail(describeFailure(error), stepAfter(error, 'correct the variable'))]
   }
-  return [config, ...(await runAll(context))]
+  return [checkConfig(context), ...(await runAll(context))]
 }
 
 /** What waits for an answer waits at once: one that never comes is a finding, and costs its time once. */
@@ -86,7 +86,7 @@ async function runAll(context: DoctorContext): Promise<CheckResult[]> {
     await guarded('auth', () => checkAuthReadiness(context)),
     keys,
     checkMasterKeyCustody(context, facts),
-    database,
+    await guarded('database', () => addSchemaFaults(database, context, facts)),
     checkDatabaseHosting(context),
     access,
     checkDatabaseTls(context, facts),

@@ -10,10 +10,10 @@ import {
 } from '@paperclip/contracts'
 import { openClient } from '../api/api-session.js'
 import { MisuseError } from '../cli-error.js'
-import { present } from '../launcher/launch-settings.js'
 import { type CheckResult, describeFailure, resultsOf } from './doctor-check.js'
 import { type DoctorContext, isGiven, isPublic, startStep } from './doctor-context.js'
 import { doctorTls, hopAddressFault } from './hop-check.js'
+import { isSignerListed, signerPath } from './hop-key-faults.js'
 
 const probeMsMax = 5_000
 
@@ -22,7 +22,7 @@ export async function askSecretsService(
   context: DoctorContext
 ): Promise<{ result: CheckResult; health: SecretsHealth | null }> {
   const { pass, warn, fail } = resultsOf('secrets_service')
-  const { io, settings, secretsUrl: origin } = context
+  const { secretsUrl: origin } = context
   const addressFault = hopAddressFault(context)
   if (addressFault !== null)
     return { result: fail(addressFault, 'correct PAPERCLIP_SECRETS_URL'), health: null }
@@ -35,8 +35,7 @@ export async function askSecretsService(
       health: null
     }
   try {
-    const path = present(io.env.PAPERCLIP_GATEWAY_KEY_FILE) ?? settings.paths.gatewayKey
-    const key = createSignerKey(path, { nowMs: Date.now, onReload: () => undefined })
+    const key = createSignerKey(signerPath(context), { nowMs: Date.now, onReload: () => undefined })
     const tls = doctorTls(context)
     const secrets = createSecretsClient({ origin, key, tls, caller: 'gateway', deadlineMs: probeMsMax })
     try {
@@ -48,13 +47,16 @@ export async function askSecretsService(
   } catch (error) {
     const refused = error instanceof ClientError && error.status === 401
     const result = refused
-      ? fail(
-          `${origin} refuses the gateway's key`,
-          'check that gateway-key.json is listed in internal-keys.json'
-        )
+      ? fail(`${origin} refuses the gateway's key`, await stepOfRefusal(context))
       : fail(describeFailure(error), isKeyFault(error) ? 'correct that file' : startStep(context))
     return { result, health: null }
   }
+}
+
+async function stepOfRefusal(context: DoctorContext): Promise<string> {
+  return (await isSignerListed(context)) === true
+    ? 'internal-keys.json here lists it, so this is the service of another deployment, or it cannot read that list: correct PAPERCLIP_SECRETS_URL, or see its log'
+    : 'check that gateway-key.json is listed in the internal-keys.json that this service reads'
 }
 
 function isKeyFault(error: unknown): boolean {
@@ -67,17 +69,21 @@ const providerStep = 'run `paperclipai secrets doctor`: it says what to do'
 export function checkProvider(health: SecretsHealth | null): CheckResult {
   const { pass, warn, fail } = resultsOf('secret_provider')
   if (health === null) return warn('not looked at: the secrets service does not answer')
-  for (const name of ['masterKey', 'provider', 'database'] as const) {
-    const { status, message, code } = health.components[name]
-    const text = `${name} of the secrets service: ${message ?? code ?? status}`
-    const step = name === 'provider' ? providerStep : 'see the log of the secrets service'
-    if (status === 'unhealthy') return fail(text, step)
-    if (status === 'degraded') return warn(text, step)
-  }
+  const faults = (['masterKey', 'provider', 'database'] as const)
+    .map((name) => ({ name, ...health.components[name] }))
+    .filter(({ status }) => status !== 'ok')
   const warnings = otherWarnings(health.warnings)
-  return warnings.length === 0
-    ? pass(health.components.provider.message ?? 'answers')
-    : warn(warnings.join(' '))
+  const texts = faults.map(
+    ({ name, message, code, status }) => `${name} of the secrets service: ${message ?? code ?? status}`
+  )
+  const message = [...texts, warnings.join(' ')].filter((text) => text !== '').join('; ')
+  if (faults.length === 0)
+    return warnings.length === 0 ? pass(health.components.provider.message ?? 'answers') : warn(message)
+  const steps = faults.map(({ name }) =>
+    name === 'provider' ? providerStep : 'see the log of the secrets service'
+  )
+  const isUnhealthy = faults.some(({ status }) => status === 'unhealthy')
+  return (isUnhealthy ? fail : warn)(message, [...new Set(steps)].join('; '))
 }
 
 /** What the gateway says about itself. `told`: warnings that another check has shown. */

@@ -3,6 +3,9 @@ import { withCredentials } from '../launcher/database-client.js'
 import { mayEnter, type ServiceName } from '../launcher/database-roles.js'
 import type { DoctorContext } from './doctor-context.js'
 
+/** What to do when an instance runs on a database that nobody named here. */
+export const giveDatabaseStep = 'give doctor the DATABASE_URL of the instance that runs'
+
 /** Where the gateway's database is, as whoever was named; null while the embedded one does not run. */
 export function gatewayDatabaseUrl(context: DoctorContext): string | null {
   return context.settings.external?.gatewayUrl ?? embeddedUrl(context, 'gateway')

@@ -34,6 +34,8 @@ export interface ExternalDatabase {
   readonly secretsUrl: string
   /** Given when the operator made the roles by hand; then none are made here. */
   readonly migrationUrl: string | undefined
+  /** Named by no setting, but found to be what the instance runs on; how it is reached may be another way. */
+  readonly isAssumed?: true
 }
 
 const loopback = '127.0.0.1'

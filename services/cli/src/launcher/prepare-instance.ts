@@ -7,10 +7,12 @@ import {
   type Onboarded,
   onboardInstance,
   readEnvFile,
-  readRuntime
+  readRuntime,
+  requireMatchingFiles
 } from '@paperclip/instance'
 import { chooseDataDir, findProcess, resolveServerUser } from '@paperclip/postgres'
 import { withCredentials } from './database-client.js'
+import { requireDatabasePassword } from './database-password.js'
 import { mayEnter } from './database-roles.js'
 import { embeddedDatabaseName, embeddedSuperuser, startEmbedded } from './embedded-database.js'
 import { ensureMasterKey, requireNoneLost } from './ensure-master-key.js'
@@ -21,7 +23,9 @@ import {
   type LaunchSettings,
   readLaunchSettings
 } from './launch-settings.js'
-import { findMasterKeyNeed, type MasterKeyNeed } from './master-key-need.js'
+import { findMasterKeyNeed, type MasterKeyNeed, nothingStored } from './master-key-need.js'
+import { requireOwnInstance } from './own-instance.js'
+import { withRunningDatabase } from './running-database.js'
 import { bringsMasterKey } from './service-environment.js'
 
 /** What preparing did; `brought` when the operator's environment holds the master key. */
@@ -35,32 +39,40 @@ export interface Prepared extends Onboarded {
  * `doctor --repair`.
  *
  * A master key is made only when the database, started for the question if need be, says that nothing is
- * sealed under another. The question comes first: throws `LaunchError`, and nothing is changed, when the database
- * cannot tell, or tells that the key is lost.
+ * sealed under another. All questions come first: throws `LaunchError` and its kin, and nothing is changed, when the
+ * database cannot tell, or tells that a key is lost, and when what is there does not go together or is another user's.
+ * `onBegin` is called once nothing speaks against it, before the first change.
  */
-export async function prepareInstance(env: Environment): Promise<Prepared> {
+export async function prepareInstance(
+  env: Environment,
+  { onBegin = () => undefined }: { onBegin?: () => void } = {}
+): Promise<Prepared> {
   const settings = await readLaunchSettings(env)
   const { paths } = settings
   const isBrought = bringsMasterKey(env)
+  await requireOwnInstance(paths)
+  await requireMatchingFiles(paths)
+  await requireDatabasePassword(settings)
   if (!isBrought && findMasterKeyFiles(paths).length === 0)
     requireNoneLost(paths, await askMasterKeyNeed(settings))
+  onBegin()
   const onboarded = await onboardInstance(paths, { mayCreateMasterKey: false })
   if (isBrought) return { ...onboarded, paths, masterKey: 'brought' }
   // Nothing was sealed a moment ago, and only a service that has a key can have sealed anything since.
-  const masterKey = await ensureMasterKey(paths, async () => ({ keyIds: [] }))
+  const masterKey = await ensureMasterKey(paths, async () => ({ ...nothingStored, isMigrated: true }))
   const created = masterKey === 'created' ? [...onboarded.created, paths.masterKey] : onboarded.created
   return { ...onboarded, created, paths, masterKey }
 }
 
 /** Asks the instance's database which master keys it needs, as {@link askSecretsDatabase} does. */
 export async function askMasterKeyNeed(settings: LaunchSettings): Promise<MasterKeyNeed> {
-  return await askSecretsDatabase(settings, findMasterKeyNeed, { keyIds: [] })
+  return await askSecretsDatabase(settings, findMasterKeyNeed, nothingStored)
 }
 
 /**
  * Asks the instance's database something as a role that may read the schema `secrets`: the one that `DATABASE_URL`
- * names, else the running embedded one, else that one started for the question. `whenAbsent` is the answer of a
- * database that was never made. Throws `LaunchError` when there is no answer.
+ * names, else the one that the instance runs on, else the embedded one, started for the question. `whenAbsent` is the
+ * answer of a database that was never made. Throws `LaunchError` when there is no answer.
  */
 export async function askSecretsDatabase<T>(
   settings: LaunchSettings,
@@ -68,10 +80,9 @@ export async function askSecretsDatabase<T>(
   whenAbsent: T
 ): Promise<T> {
   const generated = await readEnvFile(settings.paths.env)
-  if (settings.external !== null) {
-    const password = generated[generatedVariables.secretsOwnerPassword]
-    return await ask(await ownerUrl(settings.external, password))
-  }
+  const { external } = await withRunningDatabase(settings)
+  if (external !== null)
+    return await ask(await ownerUrl(external, generated[generatedVariables.secretsOwnerPassword]))
   const running = await runningUrl(settings.paths, generated[generatedVariables.superuserPassword])
   if (running !== undefined) return await ask(running)
   const user = await resolveServerUser({ name: settings.postgresUser })

@@ -2,6 +2,7 @@ import { unknownVariables } from '@paperclip/contracts'
 import { type InstancePaths, onboardInstance, readEnvFile } from '@paperclip/instance'
 import { findClaimNotice } from './claim-notice.js'
 import { describeAddress } from './database-client.js'
+import { requireDatabasePassword } from './database-password.js'
 import { ensureMasterKey } from './ensure-master-key.js'
 import { lockInstance } from './instance-lock.js'
 import type { LaunchContext } from './launch-context.js'
@@ -38,6 +39,7 @@ export async function startInstance(context: LaunchContext): Promise<StartedInst
   }
   const settings = await readLaunchSettings(context.env)
   const { paths } = settings
+  await requireDatabasePassword(settings)
   const { tightened, loose } = await onboardInstance(paths, { mayCreateMasterKey: false })
   for (const path of tightened) context.report(`warning: others could read ${path}; now they cannot`)
   for (const path of loose)

@@ -5,6 +5,7 @@ import { builtServices } from '../built-services.js'
 import { CliError } from '../cli-error.js'
 import { type Environment, readLaunchSettings } from '../launcher/launch-settings.js'
 import { askSecretsDatabase } from '../launcher/prepare-instance.js'
+import { withRunningDatabase } from '../launcher/running-database.js'
 import { serviceEnvironment } from '../launcher/service-environment.js'
 
 /** How the check ended. What it wrote has counts and ids, never a value; `stdout` is empty when it could not look. */
@@ -23,7 +24,7 @@ const program = `${builtServices.secrets}/check-values.js`
 export async function runValueCheck(env: Environment, { json }: { json: boolean }): Promise<ValueCheckEnd> {
   if (!existsSync(program))
     throw new CliError('the secrets service is not built', { hint: 'run `npm run build`' })
-  const settings = await readLaunchSettings(env)
+  const settings = await withRunningDatabase(await readLaunchSettings(env))
   const generated = await readEnvFile(settings.paths.env)
   const ended = await askSecretsDatabase(
     settings,

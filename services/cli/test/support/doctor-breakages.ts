@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { InstancePaths } from '@paperclip/instance'
 
@@ -21,8 +21,12 @@ export interface Breakage {
 
 /** What nobody does on purpose: links to nothing, files of other kinds, blanks, faults in what is only named. */
 export function oddBreakages({ databaseUrl }: { databaseUrl: string }): readonly Breakage[] {
-  return [...ofFiles, ...ofSettings(databaseUrl)]
+  return [...ofFiles, ...(isRoot ? ofOwners : []), ...ofSettings(databaseUrl)]
 }
+
+const isRoot = process.getuid?.() === 0
+/** Owns nothing, on every Linux and macOS. */
+const nobody = 65_534
 
 const elsewhere = ({ home }: InstancePaths) => join(home, 'elsewhere')
 
@@ -33,6 +37,47 @@ async function moveBehindLink(paths: InstancePaths, path: string): Promise<void>
 }
 
 const ofFiles: readonly Breakage[] = [
+  {
+    what: 'a folder where the configuration should be',
+    breaks: async ({ config }) => {
+      await rm(config)
+      await mkdir(config)
+    },
+    fails: { config: { message: /config\.json is a folder/, repair: /move/ } },
+    repair: 'refuses'
+  },
+  {
+    what: 'keys that are too short, or broken over two lines',
+    breaks: async ({ masterKey, auditKey }) => {
+      const key = (await readFile(masterKey, 'utf8')).trim()
+      await writeFile(masterKey, `${key.slice(0, 20)}\n${key.slice(20)}\n`)
+      await writeFile(auditKey, 'canary-3')
+    },
+    fails: {
+      deployment_secrets: {
+        message: /master key in \S*master\.key is not 32 .*audit key in \S*audit\.key is not 32/,
+        repair: /restore it from a backup/
+      }
+    }
+  },
+  {
+    what: 'a list of keys without that of the gateway, which is lost too, and more to mend',
+    breaks: async ({ internalKeys, gatewayKey, env, auditKey }) => {
+      const { keys } = JSON.parse(await readFile(internalKeys, 'utf8')) as { keys: { caller: string }[] }
+      const others = keys.filter(({ caller }) => caller !== 'gateway')
+      await writeFile(internalKeys, JSON.stringify({ keys: others }))
+      await rm(gatewayKey)
+      const text = await readFile(env, 'utf8')
+      await writeFile(env, text.replace(/^PAPERCLIP_AGENT_JWT_SECRET=.*\n/m, ''))
+      await chmod(auditKey, 0o644)
+    },
+    fails: {
+      auth: { message: /PAPERCLIP_AGENT_JWT_SECRET is set nowhere/, repair: /./ },
+      deployment_secrets: { message: /gateway-key\.json: .*others can read/, repair: /backup/ },
+      secrets_service: { message: /gateway-key\.json/, repair: /correct that file/ }
+    },
+    repair: 'refuses'
+  },
   {
     what: 'files of keys that are there and hold nothing of use',
     breaks: async ({ auditKey, internalKeys, masterKey }) => {
@@ -114,6 +159,36 @@ const ofFiles: readonly Breakage[] = [
   }
 ]
 
+const ofOwners: readonly Breakage[] = [
+  {
+    what: 'files of another user than the instance',
+    breaks: async ({ auditKey, config }) => {
+      for (const path of [auditKey, config]) await chown(path, nobody, nobody)
+    },
+    fails: {
+      deployment_secrets: {
+        message: /of another user than the instance: .*config\.json, .*audit\.key$/,
+        repair: /^chown 0:0 \S*config\.json \S*audit\.key$/
+      }
+    }
+  },
+  {
+    what: 'an instance of another user, which lacks something and is open',
+    breaks: async (paths) => {
+      const text = await readFile(paths.env, 'utf8')
+      await writeFile(paths.env, text.replace(/^PAPERCLIP_AGENT_JWT_SECRET=.*\n/m, ''))
+      await chmod(paths.auditKey, 0o644)
+      for (const name of ['', ...(await readdir(paths.instanceDir, { recursive: true }))])
+        await chown(join(paths.instanceDir, name), nobody, nobody)
+    },
+    fails: {
+      auth: { message: /PAPERCLIP_AGENT_JWT_SECRET is set nowhere/, repair: /./ },
+      deployment_secrets: { message: /others can read/, repair: /./ }
+    },
+    repair: 'refuses'
+  }
+]
+
 const ofSettings = (databaseUrl: string): readonly Breakage[] => [
   {
     what: 'settings of which each is of no use',
@@ -151,7 +226,36 @@ const ofSettings = (databaseUrl: string): readonly Breakage[] => [
       PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS: 'canary-3',
       PAPERCLIP_SECRETS_MASTER_KEY_PREVIOUS_FILE: '/nonexistent/previous'
     },
-    fails: { config: { message: /MASTER_KEY_PREVIOUS and .*_FILE are both set/, repair: /keep one/ } }
+    fails: {
+      config: { message: /MASTER_KEY_PREVIOUS and .*_FILE are both set/, repair: /keep one/ },
+      deployment_secrets: { message: /previous master key is not 32/, repair: /./ }
+    }
+  },
+  {
+    what: 'a secret given in two ways, and two variables that nothing reads',
+    env: { REDIS_URL: 'canary-3', REDIS_URL_FILE: 'canary-3', PAPERCLIP_STRICT: '1', PAPERCLIP_MODE: '1' },
+    fails: {
+      config: {
+        message: /^REDIS_URL and .* both set.*reads the variable PAPERCLIP_STRICT; .*PAPERCLIP_MODE$/,
+        repair: /^keep one of the two; unset PAPERCLIP_STRICT.*; unset PAPERCLIP_MODE/
+      },
+      deployment_secrets: { message: /^the file of REDIS_URL_FILE/, repair: /./ }
+    }
+  },
+  {
+    what: 'a database that can only be read, as a standby',
+    env: { DATABASE_URL: changed(databaseUrl, 'options', '-c default_transaction_read_only=on') },
+    fails: { database: { message: /it can only be read$/, repair: /name the primary server/ } }
+  },
+  {
+    what: 'no database of the secrets service, which has one of its own',
+    env: { PAPERCLIP_SECRETS_DATABASE_URL: 'postgres://u:canary-3@127.0.0.1:9/x' },
+    fails: {
+      database: {
+        message: /^The database postgres:\/\/127\.0\.0\.1:9\/x cannot be reached/,
+        repair: /correct PAPERCLIP_SECRETS_DATABASE_URL/
+      }
+    }
   },
   {
     what: 'an address of the gateway that is none',

@@ -92,6 +92,12 @@ const ofDatabases = (world: World): Breakages => {
         })
       }
     },
+    'database: … the schema … is newer than this build…': {
+      sql: [
+        "insert into gateway.schema_migration (name, timestamp) values ('9999_later', '2999-01-01')",
+        "delete from gateway.schema_migration where name = '9999_later'"
+      ]
+    },
     'database_hosting: the embedded PostgreSQL …': { env: noDatabase, files: (paths) => embed(paths, world) },
     'database_access: the database lets its users in with any password': { env: lax(urls.lax) },
     'database_tls: plain connections beyond this machine': {
