@@ -11,11 +11,15 @@ const unquoted = `[^\\s;&,"'<>]{6,200}`
 
 /** Where a name says so much by itself that whatever stands under it counts. Groups: the name, the value. */
 const plainForms: readonly RegExp[] = [
-  new RegExp(`(?<![A-Za-z0-9_.-])${name}["']?\\s{0,8}:\\s{0,8}["']([^"'\\n]{6,200})`, 'g'),
+  new RegExp(`(?<![A-Za-z0-9_.-])${name}["']?\\s{0,8}(?::|=>)\\s{0,8}["']([^"'\\n]{6,200})`, 'g'),
   new RegExp(`(?<![A-Za-z0-9_.-])-{0,2}${name}=["']?(${unquoted})`, 'g'),
   new RegExp(`(?<![A-Za-z0-9_.-])${name}=["']([^"'\\n]{6,200})["']`, 'g'),
-  new RegExp(`^[ \\t]{0,40}(?:export[ \\t]{1,4})?${name}[ \\t]{0,8}=[ \\t]{1,8}["']?([^\\s"']{6,200})`, 'gm'),
-  new RegExp(`(?:key|name)=["']${name}["']\\s{1,8}value=["']([^"'\\n]{6,200})`, 'gi')
+  new RegExp(
+    `^[ \\t]{0,40}(?:export[ \\t]{1,4}|\\$env:)?${name}[ \\t]{0,8}=[ \\t]{1,8}["']?([^\\s"']{6,200})`,
+    'gm'
+  ),
+  new RegExp(`(?:key|name)=["']${name}["']\\s{1,8}value=["']([^"'\\n]{6,200})`, 'gi'),
+  new RegExp(`define\\(\\s{0,4}["']${name}["']\\s{0,4},\\s{0,4}["']([^"'\\n]{6,200})`, 'g')
 ]
 
 /** Where words stand as often as secrets: what has no digit does not count. */
@@ -25,14 +29,17 @@ const wordyForms: readonly RegExp[] = [
     'gm'
   ),
   new RegExp(`<${name}>([^<>\\s]{6,200})<`, 'g'),
-  new RegExp(`(?<![A-Za-z0-9_.-])--${name}[ \\t]{1,4}["']?([^\\s"']{6,200})`, 'g')
+  new RegExp(`(?<![A-Za-z0-9_.-])--${name}[ \\t]{1,4}["']?([^\\s"']{6,200})`, 'g'),
+  // A header in quotes, as a command line has it, and arguments as a list.
+  new RegExp(`["']${name}:[ \\t]{1,4}([^\\s"'#]{6,200})["']`, 'g'),
+  new RegExp(`["']--${name}["']\\s{0,4},\\s{0,4}["']([^"'\\n]{6,200})`, 'g')
 ]
 
 /** Every form, for the test that holds what the head of this file promises. */
 export const memberForms: readonly RegExp[] = [...plainForms, ...wordyForms]
 
 /** Names of members that are ambiguous as names of variables. */
-const memberNames = new Set(['PWD', 'SIG', 'SHAREDACCESSSIGNATURE', 'X-AMZ-SIGNATURE'])
+const memberNames = new Set(['PWD', 'SIG', 'SHAREDACCESSSIGNATURE', 'X-AMZ-SIGNATURE', 'X-HONEYCOMB-TEAM'])
 /** Before a colon these mostly say which one, as in `secret: database-2`. */
 const namesOfPlaces = new Set(['SECRET', 'SECRETS', 'CREDENTIAL', 'CREDENTIALS'])
 

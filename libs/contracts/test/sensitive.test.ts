@@ -3,6 +3,7 @@ import t from 'tap'
 import { memberForms } from '../src/credential-member.js'
 import { credentialShapes } from '../src/credential-shape.js'
 import { isInfraSecretName, isSensitive, isSensitiveName, looksLikeCredential } from '../src/index.js'
+import { opening, openingNothing, plainVariables, secretVariables } from './support/agent-environments.js'
 import { base64, filler, hex, json, pem, upper } from './support/credential-parts.js'
 import { innocent, pasted } from './support/pasted-values.js'
 
@@ -46,9 +47,12 @@ const plainNames = words(`
   OPENAI_BASE_URL OPENAI_ORG_ID ANTHROPIC_MODEL EDITOR PAGER SHELL HOSTNAME COLORTERM
   ALT_KEY CTRL_KEY SHIFT_KEY DELETE_KEY SPACE_KEY REPO_KEY BASE64 SHA256 MD5 OAUTH2 H264 PW ENCRYPTED`)
 
+sensitiveNames.push(...secretVariables)
+plainNames.push(...plainVariables)
+
 t.test('names that announce a secret are known, and names that only resemble one are not', async (t) => {
   t.equal(new Set([...sensitiveNames, ...plainNames]).size, sensitiveNames.length + plainNames.length)
-  t.ok(sensitiveNames.length + plainNames.length >= 240)
+  t.ok(sensitiveNames.length + plainNames.length >= 450)
   t.strictSame(
     sensitiveNames.filter((name) => !isSensitiveName(name)),
     [],
@@ -206,18 +210,21 @@ t.test('values that have the shape of a credential are known, whatever their nam
     'none known'
   )
   t.strictSame(
-    pasted.filter((value) => !looksLikeCredential(value)).map((value) => value.slice(0, 40)),
+    [...pasted, ...opening].filter((value) => !looksLikeCredential(value)).map((value) => value.slice(0, 40)),
     [],
     'all known however they were pasted'
   )
   t.strictSame(
-    innocent.filter((value) => looksLikeCredential(value)),
+    [...innocent, ...openingNothing].filter((value) => looksLikeCredential(value)),
     [],
     'none known that only shows the place of one'
   )
   t.ok(isSensitive('NOTE', `text ${credentials[0]} text`))
   t.ok(isSensitive('DB_PASSWORD', 'x'))
   t.notOk(isSensitive('MODE', 'fast'))
+  for (const value of ['true', 'No', ' off\n'])
+    t.notOk(isSensitive('USE_JWT', value), 'a switch is no secret')
+  for (const value of ['truest', '1', 'x']) t.ok(isSensitive('USE_JWT', value))
 })
 
 t.test('what is drawn at random is told from text, with very few exceptions', async () => {
