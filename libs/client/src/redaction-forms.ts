@@ -1,4 +1,5 @@
 /** The ways in which a value shows in output, each as bytes. RFC 4648 (base64), RFC 3986 and RFC 8259 (escapes). */
+import type { Reading } from './byte-readings.js'
 
 /** Shorter forms than this, in bytes, stand in ordinary text by chance: they are not looked for. */
 export const redactedBytesMin = 4
@@ -7,16 +8,35 @@ export const redactedBytesMin = 4
 const lineBytesMin = 16
 
 /**
- * Lists the forms of one value: as it is, its long lines, URL-encoded, JSON-escaped, and inside base64. Space around
- * a value is no part of it, since shells and loggers drop it: masking it would swallow line ends.
+ * Lists the forms of one value by the reading that shows them: as it is, its long lines, escaped for JSON or a shell;
+ * URL-encoded; and inside base64. Space around a value is no part of it, since shells and loggers drop it: masking it
+ * would swallow line ends.
  */
-export function formsOf(value: string): Buffer[] {
+export function formsOf(value: string): Record<Reading, Buffer[]> {
   // Through bytes, as a process gets it: what is no character has become one.
   const text = Buffer.from(value.trim()).toString()
-  const forms = new Set(base64Forms(text))
-  for (const part of [text, ...longLines(text)])
-    for (const form of [part, ...urlForms(part), ...jsonForms(part)]) forms.add(form)
-  return [...forms].map((form) => Buffer.from(form)).filter(({ length }) => length >= redactedBytesMin)
+  const parts = [...withLineEnds(text), ...longLines(text)]
+  const encoded = base64Forms(text)
+  return {
+    written: toBytes(
+      parts.flatMap((part) => [part, ...urlForms(part), ...jsonForms(part), ...shellForms(part)])
+    ),
+    // A form's fields have `+` for a space. Base64 has characters that a URL escapes.
+    percentDecoded: toBytes([...parts.flatMap((part) => [part, part.replaceAll(' ', '+')]), ...encoded]),
+    unwrapped: toBytes(encoded)
+  }
+}
+
+function toBytes(forms: Iterable<string>): Buffer[] {
+  return [...new Set(forms)]
+    .map((form) => Buffer.from(form))
+    .filter(({ length }) => length >= redactedBytesMin)
+}
+
+/** Terminals and forms end lines with two characters, files mostly with one. */
+function withLineEnds(text: string): string[] {
+  const plain = text.replaceAll('\r\n', '\n')
+  return [...new Set([text, plain, plain.replaceAll('\n', '\r\n')])]
 }
 
 /** Output is often indented, or has a prefix on each line. */
@@ -25,18 +45,18 @@ function longLines(text: string): string[] {
   return lines.length < 2 ? [] : lines.filter((line) => Buffer.byteLength(line) >= lineBytesMin)
 }
 
+/**
+ * As encoders of parts of an address write it. The reading that undoes escapes finds these too, and those of other
+ * encoders, but not behind a `%` that is no escape and only looks like the beginning of one.
+ */
 function urlForms(text: string): string[] {
   const component = encodeURIComponent(text)
   const strict = component.replaceAll(/[!'()*]/g, percent)
   const forms = [
     component,
     strict,
-    // A form's fields: `+` for a space, and `~` escaped.
-    strict.replaceAll('%20', '+').replaceAll('~', '%7E'),
-    component.replaceAll('%20', '+'),
-    // Encoders of whole paths and addresses keep what divides them.
-    strict.replaceAll('%2F', '/'),
-    encodeURI(text)
+    strict.replaceAll('%20', '+'),
+    new URLSearchParams({ '': text }).toString().slice(1)
   ]
   return forms.flatMap((form) => [form, form.replaceAll(/%[0-9A-F]{2}/g, (code) => code.toLowerCase())])
 }
@@ -55,6 +75,11 @@ function jsonForms(text: string): string[] {
   // JSON as a text inside JSON, as structured logs have it.
   const nested = all.map((form) => JSON.stringify(form).slice(1, -1))
   return [...all, ...nested].flatMap((form) => [form, form.replaceAll(/\\u[0-9a-f]{4}/g, upperEscape)])
+}
+
+/** Within double and within single quotes, as `set -x` and `export -p` print. */
+function shellForms(text: string): string[] {
+  return [text.replaceAll(/[\\"$`]/g, '\\$&'), text.replaceAll("'", "'\\''")]
 }
 
 function unicodeEscape(character: string): string {

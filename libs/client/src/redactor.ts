@@ -5,7 +5,8 @@
  * forms; what is held back is at most one form, and only while it is the beginning of one.
  */
 import { redactionPlaceholder } from '@paperclip/contracts'
-import { bytePatterns } from './byte-patterns.js'
+import type { Reading } from './byte-readings.js'
+import { FormSearch, type Span, searchFor, type Wanted } from './form-search.js'
 import { formsOf, redactedBytesMin } from './redaction-forms.js'
 
 /** All forms of all values together; a search for this much takes some 170 MB. */
@@ -17,7 +18,7 @@ export interface Redactor {
   push(chunk: Uint8Array): Buffer
   /**
    * Gives what stands in for the bytes held back, for a reader who should not wait for the next ones: themselves if
-   * they are fewer than {@link redactedBytesMin}, else the mask. If they turn out to begin a value, its rest is masked.
+   * they say fewer than {@link redactedBytesMin} bytes of a value, else the mask. If they turn out to begin a value, its rest is masked.
    */
   release(): Buffer
   /** Gives what is left at the end of the stream. */
@@ -42,44 +43,42 @@ export function isRedactable(value: string): boolean {
 }
 
 /**
- * Prepares the masking of values: each as it is, URL-encoded, JSON-escaped, inside base64 of either alphabet, and
- * line by line. Values that are not {@link isRedactable} are left alone: they would turn up in ordinary text.
+ * Prepares the masking of values: each as it is, escaped for JSON or a shell, URL-encoded however much of it, inside
+ * base64 of either alphabet, broken into lines or not, and line by line. Values that are not {@link isRedactable} are left
+ * alone: they would turn up in ordinary text.
  *
  * Throws {@link RedactionError} when the values are too large together.
  */
 export function redactionOf(values: Iterable<string>): Redaction {
-  const forms = new Map<string, Buffer>()
+  const forms = new Map(readings.map((reading) => [reading, new Map<string, Buffer>()]))
   let bytes = 0
   for (const value of new Set(values)) {
     if (!isRedactable(value)) continue
-    for (const form of formsOf(value)) {
-      const key = form.toString('latin1')
-      if (forms.has(key)) continue
-      forms.set(key, form)
-      bytes += form.length
-      if (bytes > formsBytesMax) throw new RedactionError('the values are too large together to be masked')
-    }
+    const all = formsOf(value)
+    for (const [reading, known] of forms)
+      for (const form of all[reading]) {
+        const key = form.toString('latin1')
+        if (known.has(key)) continue
+        known.set(key, form)
+        bytes += form.length
+        if (bytes > formsBytesMax) throw new RedactionError('the values are too large together to be masked')
+      }
   }
-  const patterns = bytePatterns([...forms.values()])
-  return { createRedactor: () => new StreamRedactor(patterns) }
+  const searches = [...forms].map(([reading, known]) => searchFor(reading, [...known.values()]))
+  return { createRedactor: () => new StreamRedactor(searches) }
 }
+
+const readings: readonly Reading[] = ['written', 'percentDecoded', 'unwrapped']
 
 const mask = Buffer.from(redactionPlaceholder)
 const nothing = Buffer.alloc(0)
-
-/** From which byte of the stream to which one, the latter excluded. */
-interface Span {
-  start: number
-  end: number
-}
 
 /**
  * Every byte that is part of some form is masked, and forms that overlap share one mask. Positions count from the
  * beginning of the stream; a byte is decided on once no form that began before it can still be completed.
  */
 class StreamRedactor implements Redactor {
-  readonly #patterns: ReturnType<typeof bytePatterns>
-  #state: number
+  readonly #searches: readonly FormSearch[]
   /** Bytes not decided on yet, and where they begin. */
   #held = nothing
   #heldFrom = 0
@@ -87,11 +86,10 @@ class StreamRedactor implements Redactor {
   #shown = 0
   #shownMasked = false
   /** Spans to mask, in order, apart from each other, none ending before what is held. */
-  readonly #spans: Span[] = []
+  #spans: Span[] = []
 
-  constructor(patterns: ReturnType<typeof bytePatterns>) {
-    this.#patterns = patterns
-    this.#state = patterns.start
+  constructor(wanted: readonly Wanted[]) {
+    this.#searches = wanted.map((each) => new FormSearch(each))
   }
 
   get heldBytes(): number {
@@ -99,25 +97,21 @@ class StreamRedactor implements Redactor {
   }
 
   push(chunk: Uint8Array): Buffer {
-    const { next, found, depth } = this.#patterns
-    let state = this.#state
-    let at = this.#heldFrom + this.#held.length
-    for (const byte of chunk) {
-      state = next(state, byte)
-      at++
-      const length = found(state)
-      if (length > 0) this.#cover(at - length, at)
-    }
-    this.#state = state
+    const at = this.#heldFrom + this.#held.length
+    const found: Span[] = []
+    for (const search of this.#searches) search.push(chunk, at, found)
+    if (found.length > 0) this.#spans = apart([...this.#spans, ...found])
     this.#held = this.#held.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#held, chunk])
-    return this.#decide(at - depth(state))
+    return this.#decide(Math.min(at + chunk.length, ...this.#searches.map(({ openFrom }) => openFrom)))
   }
 
   release(): Buffer {
     const end = this.#heldFrom + this.#held.length
     const from = Math.max(this.#shown, this.#heldFrom)
     if (from >= end) return nothing
-    const isShort = !this.#shownMasked && end - this.#heldFrom < redactedBytesMin
+    const saysLittle =
+      this.#spans.length === 0 && this.#searches.every(({ depth }) => depth < redactedBytesMin)
+    const isShort = !this.#shownMasked && saysLittle
     const output = isShort ? this.#held.subarray(from - this.#heldFrom) : this.#shownMasked ? nothing : mask
     this.#shown = end
     this.#shownMasked = !isShort
@@ -125,18 +119,7 @@ class StreamRedactor implements Redactor {
   }
 
   end(): Buffer {
-    this.#state = this.#patterns.start
     return this.#decide(this.#heldFrom + this.#held.length)
-  }
-
-  /** Adds a span; those it meets become one with it. */
-  #cover(start: number, end: number): void {
-    let from = start
-    for (let last = this.#spans.at(-1); last !== undefined && last.end > from; last = this.#spans.at(-1)) {
-      from = Math.min(from, last.start)
-      this.#spans.pop()
-    }
-    this.#spans.push({ start: from, end })
   }
 
   /** Gives everything before this position, except that a span is given whole or not at all. */
@@ -171,4 +154,16 @@ class StreamRedactor implements Redactor {
     this.#shownMasked = false
     return isOpen ? nothing : mask
   }
+}
+
+/** Puts spans in order; those that overlap become one. */
+function apart(spans: readonly Span[]): Span[] {
+  const ordered = spans.toSorted((one, other) => one.start - other.start)
+  const merged: Span[] = []
+  for (const span of ordered) {
+    const last = merged.at(-1)
+    if (last === undefined || last.end <= span.start) merged.push(span)
+    else merged[merged.length - 1] = { start: last.start, end: Math.max(last.end, span.end) }
+  }
+  return merged
 }

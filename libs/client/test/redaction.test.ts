@@ -6,7 +6,7 @@ import t from 'tap'
 import { isRedactable, RedactionError, redactedBytesMin, redactionOf, redactionStream } from '../src/index.js'
 
 // Every kind of escaping has work with these. None stands in the mask, so that no value can seem to survive in it.
-const characters = [...'abcxyz0189+/=?&%#"\\\'<>~!() \n\t', 'é', 'ß', '日', '💡']
+const characters = [...'abcxyz0189+/=?&%#"\\\'<>~!()*$`- \n\t', 'é', 'ß', '日', '💡']
 const value = fc.string({ unit: fc.constantFrom(...characters), maxLength: 40 })
 const values = fc.array(value.filter(isRedactable), { minLength: 1, maxLength: 4 })
 const noise = fc.string({ unit: fc.constantFrom(...characters, '\r', '.', '\0'), maxLength: 60 })
@@ -22,11 +22,26 @@ const encoders: Record<string, (text: string) => string> = {
   'in a URL': encodeURIComponent,
   'in a URL, lower case': (text) => encodeURIComponent(text).replaceAll(/%../g, (code) => code.toLowerCase()),
   'in a form': (text) => new URLSearchParams({ text }).toString(),
-  'as an address': encodeURI,
+  'in a form, with ~ as it is': (text) =>
+    encodeURIComponent(text)
+      .replaceAll(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16)}`)
+      .replaceAll('%20', '+'),
+  'in double quotes of a shell': (text) => `"${text.replaceAll(/[\\"$`]/g, '\\$&')}"`,
+  'in single quotes of a shell': (text) => `'${text.replaceAll("'", "'\\''")}'`,
   'in JSON': (text) => JSON.stringify(text),
   'in ASCII JSON': ascii,
   'in JSON with escaped slashes': (text) => JSON.stringify(text).replaceAll('/', '\\/'),
   'in JSON in JSON': nested
+}
+
+/** Those that escape this and not that are found wherever no other `%` stands directly before. */
+const escaping: typeof encoders = {
+  'as an address': encodeURI,
+  'with every byte escaped': (text) => Buffer.from(text).toString('hex').replaceAll(/../g, '%$&'),
+  'with every other byte escaped': (text) =>
+    [...text]
+      .map((character, index) => (index % 2 && character !== '%' ? character : encodeURIComponent(character)))
+      .join('')
 }
 
 /** Writes a text in pieces; the cuts are where the numbers say, in characters of a byte each. */
@@ -48,7 +63,12 @@ t.test('any cutting into chunks gives what masking the whole gives', async () =>
   const part = fc.oneof(
     noise.map((text) => () => text),
     fc
-      .tuple(fc.nat(), fc.constantFrom(...Object.values(encoders)), fc.nat(60), fc.nat(60))
+      .tuple(
+        fc.nat(),
+        fc.constantFrom(...Object.values({ ...encoders, ...escaping })),
+        fc.nat(60),
+        fc.nat(60)
+      )
       .map(([index, encode, start, length]) => (all: readonly string[]) => {
         const whole = encode(all[index % all.length] ?? '')
         return whole.slice(start % 8, (start % 8) + (length < 30 ? whole.length : length))
@@ -65,10 +85,11 @@ t.test('any cutting into chunks gives what masking the whole gives', async () =>
   )
 })
 
-for (const [name, encode] of Object.entries(encoders))
+for (const [name, encode] of Object.entries({ ...encoders, ...escaping }))
   t.test(`no value survives ${name}`, async () => {
+    const before = Object.hasOwn(escaping, name) ? noise.map((text) => `${text} `) : noise
     fc.assert(
-      fc.property(values, noise, noise, (all, left, right) => {
+      fc.property(values, before, noise, (all, left, right) => {
         const output = redactText(all, all.map((text) => left + encode(text.trim()) + right).join('\n'))
         return all.every((text) => !output.includes(text.trim()) && !output.includes(encode(text.trim())))
       })
@@ -87,6 +108,24 @@ t.test('no value survives inside base64 of either alphabet, wherever it begins',
       return output.includes(mask) && output.replaceAll(mask, '').length <= restMax
     })
   )
+  const lines = (text: string, end: string) => text.replaceAll(/.{64}(?!$)/g, `$&${end}`)
+  const long = fc
+    .string({ unit: fc.constantFrom(...characters), minLength: 80, maxLength: 400 })
+    .filter(isRedactable)
+  fc.assert(
+    fc.property(long, bytes, bytes, alphabet, fc.constantFrom('\n', '\r\n', '\n    '), cuts, (...given) => {
+      const [secret, left, right, encoding, end, where] = given
+      const whole = Buffer.concat([left, Buffer.from(secret.trim()), right]).toString(encoding)
+      const output = redact([secret], Buffer.from(lines(whole, end)), where).toString()
+      const own = redactText([secret], whole)
+      return output.replaceAll(end, '') === own
+    })
+  )
+  const inUrl = fc.property(value.filter(isRedactable), (secret) => {
+    const output = redactText([secret], encodeURIComponent(Buffer.from(secret.trim()).toString('base64')))
+    return output.includes(mask) && output.replaceAll(mask, '').length <= 8
+  })
+  fc.assert(inUrl)
   t.equal(
     redactText(['s3cr3t-value'], `Authorization: Basic ${btoa('me:s3cr3t-value')}\n`),
     `Authorization: Basic bWU6${mask}\n`
@@ -124,6 +163,8 @@ t.test('a value of several lines is masked as one, and line by line when they ar
     redactText([secret], `  ${line('a')}\r\n  ${line('b')}\r\n  end`),
     `  ${mask}\r\n  ${mask}\r\n  end`
   )
+  t.equal(redactText([secret], secret.replaceAll('\n', '\r\n')), `${mask}\r\n`, 'as a terminal has it')
+  t.equal(redactText([secret.replaceAll('\n', '\r\n')], secret), `${mask}\n`, 'and the other way about')
 })
 
 t.test('short values stay, and what is too much to look for is refused without showing it', async (t) => {
@@ -143,6 +184,15 @@ t.test('only the beginning of a value is held back', async (t) => {
   t.equal(redactor.heldBytes, 3)
   t.equal(redactor.push(Buffer.from('ond\n')).toString(), 'second\n')
   t.equal(redactor.heldBytes, 0)
+  // An escape that was cut, and an escape that is none.
+  t.equal(redactor.push(Buffer.from('50%')).toString(), '50')
+  t.equal(redactor.push(Buffer.from(' of 3%7')).toString(), '% of 3')
+  t.equal(redactor.push(Buffer.from('z\n')).toString(), '%7z\n')
+  t.equal(redactor.push(Buffer.from('%73%65%6')).toString(), '')
+  t.equal(redactor.push(Buffer.from('3ret-value\n')).toString(), `${mask}\n`)
+  // Lines of text are no lines of base64, whatever they end with.
+  const line = `${'word '.repeat(20)}${btoa('secret-value').slice(0, 3)}\n`
+  t.equal(redactor.push(Buffer.from(line)).toString(), line)
 })
 
 t.test('who waits sees a beginning of a few bytes, or the mask, and never the rest of a value', async (t) => {
@@ -158,6 +208,8 @@ t.test('who waits sees a beginning of a few bytes, or the mask, and never the re
   t.equal(shownBy('a se', null, null, 'nd'), 'a send')
   t.equal(shownBy('a se', null, 'c', null, 'ret-value.'), `a sec${mask}.`)
   t.equal(shownBy('a se', null, 'c', null, 'r', null, 'et', null, '-value.'), `a sec${mask}.`)
+  t.equal(shownBy('100%', null, '73%6', null, '5cret-value'), `100%73%6${mask}`)
+  t.equal(shownBy('%73%65%63', null, '%72', null, 'et-value'), `%73%65%63${mask}`, 'of a value, three bytes')
   t.equal(shownBy('secret-', null), mask)
   t.equal(shownBy('secret-', null, 'value', null, '.'), `${mask}.`)
   t.equal(shownBy('secret-', null, 'agent'), `${mask}agent`)
