@@ -1,4 +1,4 @@
-import { isCredentialName } from '@paperclip/contracts'
+import { isCredentialName, looksLikeCredential } from '@paperclip/contracts'
 import { Ajv, type ErrorObject } from 'ajv'
 import addFormats from 'ajv-formats'
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
@@ -47,12 +47,15 @@ function pointerOf(error: ErrorObject, part: string | undefined): string {
     error.keyword === 'additionalProperties' && isPlainName(error.params.additionalProperty)
       ? `/${error.params.additionalProperty}`
       : ''
-  const path = error.instancePath
-    .split('/')
-    .map((step) => (step.length > 80 ? '…' : step))
-    .join('/')
+  const path = error.instancePath.split('/').map(shownStep).join('/')
   const pointer = path + missing + unknown
   return part === 'querystring' ? `?${pointer.slice(1)}` : pointer
+}
+
+/** In a map, names are the caller's own: what looks like a value that slipped into their place is not repeated. */
+function shownStep(step: string): string {
+  const name = step.replaceAll('~1', '/').replaceAll('~0', '~')
+  return name.length > 80 || looksLikeCredential(name) ? '…' : step
 }
 
 /** A member name is repeated only when it cannot be a value that slipped into the wrong place. */

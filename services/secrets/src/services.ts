@@ -75,7 +75,7 @@ export function createServices(parts: ServiceParts): Services {
   const { ownCredentials } = parts
   const { providers, backends, findRules } = opened
   const { defaultProvider, strictMode } = config
-  const vaults = createVaultService(db)
+  const vaults = createVaultService({ db, ownCredentials })
   return {
     providerService: createProviderService({
       db,
@@ -99,7 +99,7 @@ export function createServices(parts: ServiceParts): Services {
       findLister: (id) => backends[id]?.references ?? null,
       findRules
     }),
-    remoteImports: createRemoteImportService({ db, findRules }),
+    remoteImports: createRemoteImportService({ db, findRules, ownCredentials }),
     versions: createVersionService(db),
     environments: createEnvironmentService({ db, companyKeys, ownCredentials, strictMode }),
     declarations: createDeclarationService(db),

@@ -1,10 +1,12 @@
 import {
   type EnvironmentEntryView,
   type EnvironmentView,
+  environmentPointer,
   isSensitive,
   newId,
   type ProblemEntry,
   type PutEnvironment,
+  plainValuesFault,
   redactionPlaceholder
 } from '@paperclip/contracts'
 import { type Db, type Tx, transaction } from '@paperclip/db'
@@ -18,7 +20,7 @@ import type { SecretsDatabase } from '../database.js'
 import type { CompanyKeyring } from '../keyring/company-keyring.js'
 import { claimNonce } from '../nonce/nonce-store.js'
 import type { OwnCredentials } from '../secret/own-credentials.js'
-import { type ParsedEnvironment, parseEnvironment, pathOf, sizeFault } from './environment-input.js'
+import { type ParsedEnvironment, parseEnvironment } from './environment-input.js'
 import {
   type EnvironmentRow,
   findEnvironment,
@@ -100,8 +102,9 @@ async function replace(
     if (value === undefined) faults.push(placeholderFault(name))
     else values.set(name, value)
   }
-  const tooLarge = sizeFault(values)
-  if (tooLarge !== undefined) faults.push(tooLarge)
+  // Those kept by their placeholder included.
+  const tooLarge = plainValuesFault(values.values())
+  if (tooLarge !== undefined) faults.push({ pointer: '/env', ...tooLarge })
   const references = await findReferences(tx, target.companyId, parsed, faults)
   if (faults.length > 0)
     throw new AppError('env_invalid', {
@@ -168,7 +171,7 @@ async function findReferences(
     if (secret === undefined) {
       // The same words for unknown, deleted and another company's.
       faults.push({
-        pointer: pathOf(name),
+        pointer: environmentPointer(name),
         code: 'secret_not_found',
         message: 'no such secret in this company'
       })
@@ -176,7 +179,7 @@ async function findReferences(
     }
     if (version !== null && !secret.versions.includes(version)) {
       faults.push({
-        pointer: pathOf(name),
+        pointer: environmentPointer(name),
         code: 'version_missing',
         message: `the secret has no version ${version}`
       })
@@ -189,7 +192,7 @@ async function findReferences(
 /** Inline or not: agents are not given what the deployment runs with. */
 function ownCredentialFault(name: string): ProblemEntry {
   return {
-    pointer: pathOf(name),
+    pointer: environmentPointer(name),
     code: 'infra_secret',
     message: 'this is a credential that the deployment itself runs with: give agents one of their own'
   }
@@ -197,7 +200,7 @@ function ownCredentialFault(name: string): ProblemEntry {
 
 function placeholderFault(name: string): ProblemEntry {
   return {
-    pointer: pathOf(name),
+    pointer: environmentPointer(name),
     code: 'placeholder_unknown',
     message: 'this is the placeholder of a hidden value, and no value is stored under this name'
   }

@@ -12,7 +12,7 @@ import { AppError } from '@paperclip/server'
 import type { Caller } from '../auth/caller.js'
 import type { SecretsDatabase } from '../database.js'
 import { claimNonce } from '../nonce/nonce-store.js'
-import { parseVaultConfig } from '../vault/vault-input.js'
+import { checkSearch, parseVaultConfig } from '../vault/vault-input.js'
 import { candidatesOf } from './discovery-candidates.js'
 import type { ProviderDescriptor, ProviderRegistry } from './provider.js'
 import type { ProbeResult, VaultBackends } from './vault-backend.js'
@@ -57,6 +57,7 @@ export function createProviderService(deps: ProviderServiceDeps): ProviderServic
 
     async preview(caller, { provider, config, query, nextToken, pageSize }) {
       const place = parseVaultConfig(provider, config)
+      const search = checkSearch(query)
       const lister = backends[provider]?.references ?? null
       if (lister === null)
         throw new AppError('provider_unsupported', {
@@ -65,7 +66,7 @@ export function createProviderService(deps: ProviderServiceDeps): ProviderServic
       await transaction(db, (tx) => claimNonce(tx, caller), { attemptsMax: 3 })
       const page = await lister.listReferences({
         config: place,
-        query: query ?? null,
+        query: search,
         nextToken: nextToken ?? null,
         pageSize: pageSize ?? limits.remotePageRowsDefault
       })

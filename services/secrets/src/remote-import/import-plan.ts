@@ -6,6 +6,7 @@ import {
   slugOf
 } from '@paperclip/contracts'
 import type { ReferenceProblem, ReferenceRules } from '../provider/reference-rules.js'
+import { refuseCredential } from '../secret/secret-input.js'
 import { guardrailConflict } from './guardrail-conflict.js'
 import { type ImportName, nameProblem, suggestName } from './import-suggestion.js'
 import type { WantedPlace } from './occupied-places.js'
@@ -28,6 +29,23 @@ type Rules = Pick<ReferenceRules, 'spellingsOf' | 'isVersionRef'>
 /** A reference is one line without blanks around it; anything else is not even judged. */
 export function isTidyReference(externalRef: string): boolean {
   return externalRef === externalRef.trim() && !/\p{Cc}/u.test(externalRef)
+}
+
+const textMembers = ['externalRef', 'name', 'key', 'description', 'providerVersionRef'] as const
+
+/**
+ * Refuses all rows when one holds a value where a name belongs: results repeat names, so no row can be told of it alone.
+ * Gives what people wrote, for whoever knows values of another kind.
+ */
+export function textOfRows(rows: readonly ImportRow[]): string[] {
+  return rows.flatMap((row, index) =>
+    textMembers.flatMap((member) => {
+      const text = row[member]
+      if (text == null) return []
+      refuseCredential(`/secrets/${index}/${member}`, text)
+      return [text]
+    })
+  )
 }
 
 /** Checks one row for itself; `problem` is what the provider's rules say of its reference. */

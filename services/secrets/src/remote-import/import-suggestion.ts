@@ -1,4 +1,10 @@
-import { type ImportReason, isInfraSecretName, limits, slugOf } from '@paperclip/contracts'
+import {
+  type ImportReason,
+  isInfraSecretName,
+  limits,
+  looksLikeCredential,
+  slugOf
+} from '@paperclip/contracts'
 
 /** What a linked secret is called here. */
 export interface ImportName {
@@ -23,7 +29,7 @@ export function nameProblem({
   key
 }: ImportName): Extract<ImportReason, 'name_invalid' | 'key_required' | 'infra_secret'> | null {
   // `search` starts anew each time, unlike `test` of an expression that is global.
-  if (name === '' || name.search(controlCharacters) >= 0) return 'name_invalid'
+  if (name === '' || name.search(controlCharacters) >= 0 || looksLikeCredential(name)) return 'name_invalid'
   if (key === '') return 'key_required'
   return isInfraSecretName(name) || isInfraSecretName(key) ? 'infra_secret' : null
 }

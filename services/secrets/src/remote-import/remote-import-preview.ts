@@ -15,6 +15,7 @@ import type { SecretsDatabase } from '../database.js'
 import { claimNonce } from '../nonce/nonce-store.js'
 import type { ReferenceLister, ReferencePage } from '../provider/reference-lister.js'
 import type { FindReferenceRules } from '../provider/reference-rules.js'
+import { checkSearch } from '../vault/vault-input.js'
 import { importActivity } from './import-activity.js'
 import { toCandidates } from './import-candidates.js'
 import { chooseImportPlace, type ImportPlace, unsupported } from './import-place.js'
@@ -51,7 +52,8 @@ const attemptsMax = 3
 export function createRemoteImportPreviewer(deps: PreviewDeps): RemoteImportPreviewer {
   const { db, findLister } = deps
   return {
-    async preview(caller, companyId, { providerConfigId, query = null, nextToken = null, pageSize }) {
+    async preview(caller, companyId, { providerConfigId, query: sent, nextToken = null, pageSize }) {
+      const query = checkSearch(sent)
       const place = await chooseImportPlace(deps, companyId, providerConfigId)
       const { id: vaultId, provider, config } = place.vault
       const lister = findLister(provider)

@@ -6,23 +6,26 @@ import type { SecretsDatabase } from '../database.js'
 import { refuseShredded } from '../keyring/shredded.js'
 import { claimNonce } from '../nonce/nonce-store.js'
 import type { FindReferenceRules, ReferenceProblem } from '../provider/reference-rules.js'
+import type { OwnCredentials } from '../secret/own-credentials.js'
 import { holdChosenVault } from '../vault/chosen-vault.js'
 import { importActivity } from './import-activity.js'
 import { linkRows } from './import-linking.js'
 import { chooseImportPlace, type ImportPlace } from './import-place.js'
-import { type CheckedRow, checkRow, isTidyReference } from './import-plan.js'
+import { type CheckedRow, checkRow, isTidyReference, textOfRows } from './import-plan.js'
 import { lockImports } from './remote-import-store.js'
 
 interface RemoteImportDeps {
   db: Db<SecretsDatabase>
   findRules: FindReferenceRules
+  ownCredentials: Pick<OwnCredentials, 'refuse'>
 }
 
 /** Links remote secrets, many at once. */
 export interface RemoteImportService {
   /**
    * Judges each row for itself and links those that nothing is in the way of, all in one transaction. Whatever a
-   * preview said is asked again; the provider is asked nothing. Throws what {@link chooseImportPlace} does.
+   * preview said is asked again; the provider is asked nothing. Throws what {@link chooseImportPlace} does, and
+   * `invalid_request` or `infra_secret` when a row holds a credential where a name belongs.
    */
   commit(caller: Caller, companyId: string, input: CommitRemoteImport): Promise<RemoteImportReport>
 }
@@ -32,9 +35,10 @@ const attemptsMax = 3
 
 /** Makes the service. */
 export function createRemoteImportService(deps: RemoteImportDeps): RemoteImportService {
-  const { db } = deps
+  const { db, ownCredentials } = deps
   return {
     async commit(caller, companyId, { providerConfigId, secrets }) {
+      ownCredentials.refuse(textOfRows(secrets).join('|'))
       const place = await chooseImportPlace(deps, companyId, providerConfigId)
       const checked = await checkRows(secrets, place)
       const { vault } = place

@@ -2,6 +2,7 @@ import {
   type CreateSecret,
   findInfraSecret,
   infraSecretGuidance,
+  isSensitive,
   limits,
   looksLikeCredential,
   redactionPlaceholder,
@@ -35,6 +36,7 @@ export function checkNewSecret(input: CreateSecret): NewSecret {
     })
   refuseInfraSecret(name, input.key ?? key)
   const description = checkDescription(input.description)
+  checkMetadata(input.providerMetadata)
   return { name, key, description, material: newMaterial(input) }
 }
 
@@ -73,7 +75,9 @@ export function checkExternalRef(text: string): string {
 
 /** A version's name at its provider; null follows what is current there. */
 export function checkVersionRef(text: string | null): string | null {
-  if (text === null || isTidy(text)) return text
+  if (text === null) return null
+  refuseCredential('/providerVersionRef', text)
+  if (isTidy(text)) return text
   throw invalid('/providerVersionRef', 'must be one line without blanks around it')
 }
 
@@ -103,10 +107,21 @@ export function checkDescription(text: string | null | undefined): string | null
   return description
 }
 
+/** Facts about a linked secret that are kept with it, never one that is or announces a value. */
+function checkMetadata(metadata: CreateSecret['providerMetadata']): void {
+  for (const [name, fact] of Object.entries(metadata ?? {})) {
+    refuseCredential('/providerMetadata', name)
+    if (typeof fact === 'string' && isSensitive(name, fact)) refuseValue('/providerMetadata')
+  }
+}
+
 /** What every member of the company reads, and the record repeats, is no place for a value. */
-function refuseCredential(pointer: string, text: string): void {
-  if (looksLikeCredential(text))
-    throw invalid(pointer, 'looks like a value itself: only "value" is kept secret. Nothing of it was stored')
+export function refuseCredential(pointer: string, text: string): void {
+  if (looksLikeCredential(text)) refuseValue(pointer)
+}
+
+function refuseValue(pointer: string): never {
+  throw invalid(pointer, 'looks like a value itself: only "value" is kept secret. Nothing of it was stored')
 }
 
 /** Refuses names and keys of what configures the deployment itself, without repeating them. */

@@ -80,10 +80,9 @@ export function createSecretService(deps: SecretServiceDeps): SecretService {
     async create(caller, companyId, input) {
       const { name, key, description, material } = checkNewSecret(input)
       if ('value' in material) ownCredentials.refuse(material.value)
-      const { externalRef = '', providerMetadata = null } = input
-      ownCredentials.refuse(
-        [name, key, description ?? '', externalRef, JSON.stringify(providerMetadata)].join('|')
-      )
+      const { externalRef, providerVersionRef, providerMetadata = null } = input
+      const facts = [externalRef, providerVersionRef, JSON.stringify(providerMetadata)]
+      ownCredentials.refuse([name, key, description, ...facts].join('|'))
       const named = { id: input.providerConfigId, provider: input.provider }
       const vault = await chooseVault(db, companyId, named)
       const provider = input.provider ?? vault?.provider ?? defaultProvider
@@ -166,6 +165,7 @@ export function createSecretService(deps: SecretServiceDeps): SecretService {
         descriptor: provider.descriptor
       })
       if ('value' in material) ownCredentials.refuse(material.value)
+      else ownCredentials.refuse(Object.values(material.reference).join('|'))
       const vault = await chooseVault(db, found.company_id, { id: vaultId, provider: found.provider })
       const judge = (secret: SecretRow) => {
         requireActive(secret)

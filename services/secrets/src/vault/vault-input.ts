@@ -66,6 +66,13 @@ export function isLocked(provider: ProviderId): boolean {
   return lockedProviders.includes(provider)
 }
 
+/** Refuses to search for what looks like a credential: the provider keeps a record of searches. */
+export function checkSearch(query: string | null | undefined): string | null {
+  if (query == null) return null
+  if (looksLikeCredential(query)) throw invalid('/query', 'looks like a credential: it was not sent anywhere')
+  return query
+}
+
 /** The status of a vault that says none. */
 export function initialStatus(provider: ProviderId): VaultStatus {
   return isLocked(provider) ? 'coming_soon' : 'ready'

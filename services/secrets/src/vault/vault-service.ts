@@ -12,6 +12,7 @@ import { type Caller, requireRole, visibleCompanies } from '../auth/caller.js'
 import type { SecretsDatabase } from '../database.js'
 import { refuseShredded } from '../keyring/shredded.js'
 import { claimNonce } from '../nonce/nonce-store.js'
+import type { OwnCredentials } from '../secret/own-credentials.js'
 import { vaultActivity } from './vault-activity.js'
 import {
   initialStatus,
@@ -49,8 +50,14 @@ export interface VaultService {
 /** Lost races (a deadlock, a serialisation failure) are run again from the start this often. */
 const attemptsMax = 3
 
-/** Makes the service over its database. */
-export function createVaultService(db: Db<SecretsDatabase>): VaultService {
+/** Makes the service over its database. What a vault is called and says goes to its provider, and is no secret. */
+export function createVaultService({
+  db,
+  ownCredentials
+}: {
+  db: Db<SecretsDatabase>
+  ownCredentials: Pick<OwnCredentials, 'refuse'>
+}): VaultService {
   async function get(caller: Caller, id: string, reader: Db<SecretsDatabase> = db): Promise<VaultRow> {
     const row = await findVault(reader, id, visibleCompanies(caller.actor))
     if (row === undefined) throw new AppError('vault_not_found')
@@ -89,6 +96,7 @@ export function createVaultService(db: Db<SecretsDatabase>): VaultService {
 
     create(caller, companyId, input) {
       const row = newVaultRow(caller, companyId, input)
+      ownCredentials.refuse([row.display_name, ...Object.values(input.config ?? {})].join('|'))
       return transaction(
         db,
         async (tx) => {
@@ -107,6 +115,7 @@ export function createVaultService(db: Db<SecretsDatabase>): VaultService {
 
     update: (caller, id, input) =>
       changing(caller, id, async (tx, vault) => {
+        ownCredentials.refuse([input.displayName, ...Object.values(input.config ?? {})].join('|'))
         const state = changedState(vault, input)
         await requireFreeToMove(tx, vault, state.config)
         return write(tx, caller, { vault, state, changed: Object.keys(input) })
