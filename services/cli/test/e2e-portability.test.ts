@@ -205,6 +205,49 @@ t.test(
     const taken = { ...manifest, agents: [{ name: 'c', adapterType: 'process', env: reserved }] }
     const answer = await api.send(importCompany, { params, body: { manifest: taken } })
     t.notMatch(answer.text, 'plain-4711')
+    t.match(answer, { status: 422, code: 'env_invalid' })
+    const before = await api.ok(listAgents, { params })
+    const plain = (value: string) => ({ kind: 'plain', required: false, value }) as const
+    const drawn = `ghp_${'Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4z'}`
+    const large = Object.fromEntries(
+      Array.from({ length: 17 }, (_, at) => [`V${at}`, plain('é'.repeat(8_000))])
+    )
+    const agents = [
+      { name: 'fine', adapterType: 'process', env: { MODE: plain('fast'), HIDDEN: plain('***REDACTED***') } },
+      {
+        name: 'd',
+        adapterType: 'process',
+        env: { 'A-B': plain('x'), [drawn]: own.DATABASE_URL, N: plain('a\0b') }
+      }
+    ]
+    const projects = [{ name: 'e', env: { paperclip_x: own.DATABASE_URL, L: plain('é'.repeat(9_000)) } }]
+    const faulty = await api.send(importCompany, {
+      params,
+      body: { manifest: { ...base, agents, projects: [...projects, { name: 'f', env: large }] } }
+    })
+    t.match(faulty, { status: 422, code: 'env_invalid', body: { detail: /^6 entries .*nothing was made/ } })
+    t.same(
+      faulty.problem.errors?.map(({ pointer, code }) => [pointer.replace('/manifest', ''), code]),
+      [
+        ['/agents/1/env/A-B', 'name_invalid'],
+        ['/agents/1/env/…', 'name_invalid'],
+        ['/agents/1/env/N', 'value_invalid'],
+        ['/projects/0/env/paperclip_x', 'name_reserved'],
+        ['/projects/0/env/L', 'value_too_large'],
+        ['/projects/1/env', 'plain_values_too_large']
+      ]
+    )
+    t.notMatch(faulty.text, drawn)
+    t.same(await api.ok(listAgents, { params }), before, 'not even what stands before')
+    const shown = await api.ok(importCompany, {
+      params,
+      body: { manifest: { ...base, agents: agents.slice(0, 1), projects: [] } }
+    })
+    t.same(
+      shown.missingSecrets.map(({ name }) => name),
+      ['HIDDEN'],
+      'a hidden value is to be filled in'
+    )
     t.same(await api.ok(listSecrets, { params }), [])
     for (const wrong of [
       { ...manifest, version: 2 },

@@ -3,7 +3,6 @@ import {
   type Environment,
   type ImportedCompany,
   type ImportedTarget,
-  isSensitive,
   putProjectEnvironment
 } from '@paperclip/contracts'
 import type { Db } from '@paperclip/db'
@@ -13,17 +12,19 @@ import { activityOf } from '../outbox/activity.js'
 import type { Mutate } from '../outbox/mutation.js'
 import { insertOutbox } from '../outbox/outbox-store.js'
 import type { ProjectService } from '../project/project-service.js'
-import { cleanName } from '../text.js'
 import { problemOfReply } from '../vault/hop-problem.js'
 import { forwardMsMax, type SecretsHop } from '../vault/secrets-hop.js'
 import { listCompanyTargets } from './company-target-store.js'
 import { type DeclaredVariables, keyOf, readDeclared } from './declared-environments.js'
+import { placing, plainOf, type WantedTarget, wantedOf } from './wanted-targets.js'
 
 /** Loads a manifest into a company. */
 export interface CompanyImport {
   /**
    * Makes what is missing by type and name; of several with one name as many as are too few. What is there is left as
    * it is, but for a project without any variable, which may be what an import that was cut off has left.
+   *
+   * Throws `invalid_request` or `env_invalid` with every place of the manifest that cannot be, before anything is made.
    */
   run(caller: Caller, companyId: string, manifest: CompanyManifest): Promise<ImportedCompany>
 }
@@ -41,13 +42,6 @@ interface ImportDeps {
 /** After this no other target is begun: the handler has 15 s in all. */
 const workMsMax = 5_000
 
-interface WantedTarget {
-  readonly type: 'agent' | 'project'
-  readonly name: string
-  readonly adapterType: string | null
-  readonly env: DeclaredVariables
-}
-
 /** Makes the service. */
 export function createCompanyImport(deps: ImportDeps): CompanyImport {
   const { db, hop, monotonicMs } = deps
@@ -61,10 +55,12 @@ export function createCompanyImport(deps: ImportDeps): CompanyImport {
       for (const want of wanted) {
         if (created.length > 0 && monotonicMs() >= deadlineMs) break
         const found = free.get(keyOf(want.type, want.name))?.shift()
-        const target = found ?? (await make(deps, caller, { companyId, want }))
+        const target = found ?? (await placing(want, () => make(deps, caller, { companyId, want })))
         if (found === undefined) created.push(target)
-        if (want.type === 'project' && before.get(keyOf('project', target.id)) === undefined)
-          await putProject(deps, caller, { companyId, projectId: target.id, env: plainOf(want.env) })
+        if (want.type === 'project' && before.get(keyOf('project', target.id)) === undefined) {
+          const env = plainOf(want.env)
+          await placing(want, () => putProject(deps, caller, { companyId, projectId: target.id, env }))
+        }
         settled.push({ target, env: want.env })
       }
       const remaining = wanted.length - settled.length
@@ -104,24 +100,6 @@ async function record(
       })
     ])
   )
-}
-
-/** Throws the problem of the first name that no target may have, before anything is made. */
-function wantedOf({ agents, projects }: CompanyManifest): WantedTarget[] {
-  return [
-    ...agents.map((agent, at) => ({
-      type: 'agent' as const,
-      ...agent,
-      name: cleanName(agent.name, `/manifest/agents/${at}/name`),
-      adapterType: cleanName(agent.adapterType, `/manifest/agents/${at}/adapterType`)
-    })),
-    ...projects.map((project, at) => ({
-      type: 'project' as const,
-      adapterType: null,
-      ...project,
-      name: cleanName(project.name, `/manifest/projects/${at}/name`)
-    }))
-  ]
 }
 
 /** What is there, by type and name: each may be taken once. */
@@ -166,16 +144,6 @@ async function putProject(
     deadlineMs: forwardMsMax
   })
   if (reply.status !== 200) throw problemOfReply(reply)
-}
-
-/** The values that go along. One that looks like a secret was not written by an export, and is not set. */
-function plainOf(env: DeclaredVariables): Environment {
-  const entries = Object.entries(env).flatMap(([name, { kind, value }]) =>
-    kind === 'plain' && value !== undefined && !isSensitive(name, value)
-      ? [[name, { type: 'plain' as const, value }] as const]
-      : []
-  )
-  return Object.fromEntries(entries)
 }
 
 /** The names that must be filled in by hand: nothing is stored under them here. */
