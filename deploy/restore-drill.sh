@@ -69,8 +69,17 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# Bound only after the database is restored, so none of those that the system hands out meanwhile (Linux: from 32768).
 free_port() {
-  node -e 'const s = require("node:net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close() })'
+  node -e '
+    let tries = 100
+    const attempt = (error) => {
+      if (tries-- === 0) throw error
+      const port = 11_000 + Math.floor(Math.random() * 21_000)
+      const server = require("node:net").createServer().on("error", attempt)
+      server.listen(port, "127.0.0.1", () => { console.log(port); server.close() })
+    }
+    attempt()'
 }
 
 # A digest of what a run of the agent gets, under a key of this drill alone; how many, and never a value.
