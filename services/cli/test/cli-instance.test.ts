@@ -8,6 +8,7 @@ import t from 'tap'
 import { findApiAddress } from '../src/api/api-address.js'
 import { settledEnvironment } from '../src/configure/settled-environment.js'
 import { readDoctorContext } from '../src/doctor/doctor-context.js'
+import { judgeRoom } from '../src/doctor/machine-checks.js'
 import { checkProvider } from '../src/doctor/service-checks.js'
 import { takeProcessLock } from '../src/process-lock.js'
 import { binPath, runCli } from './fixtures/run-cli.js'
@@ -96,6 +97,20 @@ t.test('doctor checks in order, names what is down, and shows no secret', async 
     [{ repair }, { repair }, { repair }, { id: 'ports', status: 'warn', message: /^not looked at: process/ }],
     'while it starts nobody is told to start it, or to stop what holds its ports'
   )
+})
+
+t.test('doctor judges the fullest of the disks', (t) => {
+  const mib = 1024 ** 2
+  const judged = (...free: number[]) =>
+    judgeRoom(
+      '/srv/x',
+      free.map((bytes, index) => ({ path: `/disk${index}`, bytes }))
+    )
+  t.match(judged(1024 * mib), { status: 'pass', message: /: 1024 MiB free$/ })
+  for (const free of [1024 * mib - 1, 100 * mib]) t.match(judged(free), { status: 'warn', repair: /soon/ })
+  t.match(judged(100 * mib - 1), { status: 'fail', message: /: 99 MiB free$/, repair: /make room/ })
+  t.match(judged(2048 * mib, 7 * mib), { status: 'fail', message: /: 2048 MiB, 7 MiB for \/disk1 free$/ })
+  t.end()
 })
 
 t.test('doctor shows every warning of the secrets service, and a fault before them', (t) => {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { constants } from 'node:fs'
 import { chmod, chown, cp, lstat, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -208,6 +209,38 @@ t.test('a database that takes connections and never answers is a finding, and so
     checks.filter(({ status }) => status === 'fail'),
     [{ id: 'database', message: /cannot be reached \(no answer\)/ }]
   )
+})
+
+t.test('what is not well, or is none of ours, is told as it is', async (t) => {
+  let answer = { status: 200, body: '{}' }
+  const ill = createHttpServer((_, reply) => {
+    reply.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.body)
+  }).listen(0, '127.0.0.1')
+  t.teardown(() => ill.close())
+  await new Promise((resolve) => ill.once('listening', resolve))
+  const well = (await (await fetch(`${origin}/api/health`)).json()) as object
+  const address = ill.address()
+  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+  const env = { PAPERCLIP_API_URL: url, PAPERCLIP_SECRETS_URL: url }
+  const told = async (status: number, body: unknown) => {
+    answer = { status, body: JSON.stringify(body) }
+    const { code, checks } = await doctor(installation.paths.home, { env })
+    const faults = checks.filter(({ id }) => ['secrets_service', 'gateway'].includes(id))
+    t.ok(faults.every(({ repair }) => repair !== null))
+    return { code, said: faults.map((check) => `${check.status} ${check.message}`) }
+  }
+  t.match(await told(200, { ...well, status: 'degraded' }), {
+    code: 1,
+    said: [/^fail .* is no secrets service/, /^warn .* is degraded/]
+  })
+  const down = await told(503, { ...well, status: 'unhealthy' })
+  t.match(down, { code: 1, said: [/^fail/, /^fail .* is unhealthy/] })
+  for (const stranger of [{ hello: 'world' }, 'ok', null, { status: 200 }])
+    t.match(await told(200, stranger), {
+      code: 1,
+      said: [/^fail .* is no secrets service/, /^fail .* is no gateway/]
+    })
+  t.match(await told(404, {}), { code: 1, said: [/^fail/, /^fail/] })
 })
 
 t.test('a port that something else holds is named, with the variable to change', async (t) => {

@@ -46,7 +46,7 @@ const freeBytesEnough = 1024 ** 3
 
 /** Where the files of the instance lie can be written, and has room: keys, logs, and the embedded database. */
 export async function checkStorage({ io, settings, isByEnvironment }: DoctorContext): Promise<CheckResult> {
-  const { pass, warn, fail } = resultsOf('storage')
+  const { pass, fail } = resultsOf('storage')
   const provider = present(io.env.PAPERCLIP_STORAGE_PROVIDER) ?? 'local_disk'
   if (provider !== 'local_disk' && provider !== 's3')
     return fail('PAPERCLIP_STORAGE_PROVIDER is neither local_disk nor s3', 'set one of the two, or unset it')
@@ -58,10 +58,7 @@ export async function checkStorage({ io, settings, isByEnvironment }: DoctorCont
     const dataDir = await findDataDir(settings)
     // As root the embedded server keeps its data elsewhere, which may be another disk.
     if (dataDir !== null && dirname(dataDir) !== instanceDir) disks.push(await freeAt(dataDir))
-    const bytes = Math.min(...disks.map((disk) => disk.bytes))
-    const text = `nothing is kept outside the database and ${instanceDir}: ${disks.map(describeDisk).join(', ')} free`
-    if (bytes < freeBytesMin) return fail(text, 'make room there, or move PAPERCLIP_HOME')
-    return bytes < freeBytesEnough ? warn(text, 'make room there soon') : pass(text)
+    return judgeRoom(instanceDir, disks)
   } catch (error) {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException
     const step =
@@ -72,9 +69,19 @@ export async function checkStorage({ io, settings, isByEnvironment }: DoctorCont
   }
 }
 
+/** A place on a disk, and what is free there for whoever asks. */
 interface Disk {
   readonly path: string
   readonly bytes: number
+}
+
+/** The fullest of the disks decides; the first is that of the folder. */
+export function judgeRoom(folder: string, disks: readonly Disk[]): CheckResult {
+  const { pass, warn, fail } = resultsOf('storage')
+  const bytes = Math.min(...disks.map((disk) => disk.bytes))
+  const text = `nothing is kept outside the database and ${folder}: ${disks.map(describeDisk).join(', ')} free`
+  if (bytes < freeBytesMin) return fail(text, 'make room there, or move PAPERCLIP_HOME')
+  return bytes < freeBytesEnough ? warn(text, 'make room there soon') : pass(text)
 }
 
 async function freeAt(path: string): Promise<Disk> {

@@ -93,7 +93,7 @@ async function runAll(context: DoctorContext): Promise<CheckResult[]> {
     checkDatabaseRoles(context, { facts, health: secrets.health }),
     secrets.result,
     checkPrivateHop(context),
-    checkProvider(secrets.health),
+    await guarded('secret_provider', () => checkProvider(secrets.health)),
     checkAws(context, facts),
     checkStrictMode(context, secrets.health),
     await guarded('storage', () => checkStorage(context)),

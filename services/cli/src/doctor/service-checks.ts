@@ -40,6 +40,8 @@ export async function askSecretsService(
     const secrets = createSecretsClient({ origin, key, tls, caller: 'gateway', deadlineMs: probeMsMax })
     try {
       const health = await secrets.call(getSecretsHealth)
+      if (!isHealth(health) || typeof health.strictMode !== 'boolean')
+        return { result: fail(`${origin} is no secrets service`, strangerStep), health: null }
       return { result: pass(`${origin} answers signed requests`), health }
     } finally {
       await secrets.close()
@@ -61,6 +63,14 @@ async function stepOfRefusal(context: DoctorContext): Promise<string> {
 
 function isKeyFault(error: unknown): boolean {
   return error instanceof Error && error.name === 'KeyFileError'
+}
+
+const strangerStep = 'stop what answers there in its place, or correct the address'
+
+/** Another program may answer on a port, with whatever it has: only what says how it is counts. */
+function isHealth(reply: unknown): boolean {
+  const { status } = (reply ?? {}) as { status?: unknown }
+  return status === 'ok' || status === 'degraded' || status === 'unhealthy'
 }
 
 const providerStep = 'run `paperclipai secrets doctor`: it says what to do'
@@ -95,6 +105,7 @@ export async function askGateway(
   const { gatewayUrl } = context
   try {
     const health = await readHealth(gatewayUrl, token)
+    if (!isHealth(health)) return { result: fail(`${gatewayUrl} is no gateway`, strangerStep), health: null }
     if (health.status === 'unhealthy')
       return { result: fail(`${gatewayUrl} is unhealthy`, 'see the log of the gateway'), health }
     if (health.status === 'degraded')
