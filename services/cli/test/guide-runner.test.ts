@@ -30,7 +30,7 @@ const server =
 t.test('blocks are run as a reader would, and what they print is compared', async (t) => {
   const path = guide(
     head,
-    'A guide.',
+    'A guide, of `<pre>` and `<!--` too.',
     ...block(
       'sh',
       'greeting="two  words" && export PLACE=here',
@@ -49,8 +49,8 @@ t.test('blocks are run as a reader would, and what they print is compared', asyn
     ...block('ini file=settings/.env', 'A=1'),
     ...block('ini append=settings/.env', 'B=2'),
     ...block('ini file=~/kept/too', 'C=3'),
-    ...block('sh', 'cat ../settings/.env ~/kept/too; printf "no end of line" >&2'),
-    ...block('text', 'A=1', 'B=2', 'C=3', 'no end of line'),
+    ...block('sh', 'cat ../settings/.env ~/kept/too; printf "(1+1) [no] end? of $ line" >&2'),
+    ...block('text', 'A=1', 'B=2', 'C=3', '(1+1) [no] end? of $ line'),
     ...block('sh stays="listening (now|at last)"', server),
     ...block(
       'sh terminal=2',
@@ -70,6 +70,7 @@ t.test('blocks are run as a reader would, and what they print is compared', asyn
     ...block('text', 'no'),
     ...block('sh on=compose', 'false'),
     ...block('json', '{"shown": true}'),
+    ...['````js', '```', '```sh', 'false', '````'],
     ...block('sh', 'npm ci && unset PLACE'),
     ...block('sh stays="listening"', 'test -z "$PLACE"', server),
     ...block('sh terminal=3 stays="by the signal"', 'echo "ends by the signal"; sleep 600')
@@ -271,22 +272,47 @@ const misuses: readonly (readonly [
 ])[] = [
   ['no beginning', ['# A guide', ...block('sh', 'true')], 1, /how it begins/],
   ['an unknown beginning', ['<!-- begins: somewhere -->'], 1, /"somewhere"/],
+  ['an unknown deployment', ['<!-- begins: nothing; on: instance, mars -->'], 1, /"mars"/],
   ['a fence that stays open', [head, '```sh', 'true'], 2, /never closed/],
   ['an unknown attribute', [head, ...block('sh stay="x"', 'true')], 2, /no attribute "stay"/],
   ['an attribute of another block', [head, ...block('text stays="x"', 'true')], 2, /no attribute "stays"/],
   ['a wrong value', [head, ...block('sh on=mars', 'true')], 2, /instance or compose/],
+  [
+    'a person who does what nobody can',
+    [head, ...block('sh person=steal', 'true')],
+    2,
+    /claim, approve or join/
+  ],
+  ['a failure with the status of success', [head, ...block('sh fails=0', 'false')], 2, /status from 1/],
+  ['a failure that stays', [head, ...block('sh fails stays="x"', 'false')], 2, /does not fail/],
+  ['an attribute that is said twice', [head, ...block('sh on=instance on=compose', 'true')], 2, /twice/],
+  ['a file that is new and not', [head, ...block('ini file=a append=b', 'A=1')], 2, /a file or is appended/],
   ['a wrong expression', [head, ...block('sh stays="("', 'true')], 2, /regular expression/],
   ['an attribute without value', [head, ...block('sh terminal', 'true')], 2, /wants a value/],
   ['a block that names nothing', [head, ...block('', 'npm start')], 2, /no language/],
   ['commands that nothing would run', [head, ...block('bash', 'npm start')], 2, /write sh/],
   ['commands of another name', [head, ...block('SH', 'npm start')], 2, /write sh/],
   ['commands in a quotation', [head, ...block('sh', 'true').map((line) => `> ${line}`)], 2, /quotation/],
-  ['commands on the line of a list', [head, '- ```sh', '  true', '  ```'], 2, /list item/],
-  ['an indented block', [head, '', '    npm start'], 3, /indented/],
-  ['a block of HTML', [head, '<pre>npm start</pre>'], 2, /HTML/],
+  ...['-', '12.'].map(
+    (mark) =>
+      [
+        'commands on the line of a list',
+        [head, `${mark} \`\`\`sh`, '  true', '  ```'],
+        2,
+        /list item/
+      ] as const
+  ),
+  ...['    ', '\t'].map(
+    (indent) => ['an indented block', [head, '', `${indent}npm start`], 3, /indented/] as const
+  ),
+  ...['pre', 'code'].map((tag) => ['a block of HTML', [head, `<${tag}>npm start`], 2, /HTML/] as const),
   ['a block in a comment', [head, '<!--', ...block('sh', 'true'), '-->'], 3, /never shown/],
-  ['a failure that is hidden', [head, ...block('sh', 'false || true')], 2, /proves nothing/],
-  ['bash told to go on', [head, ...block('sh', 'set +e', 'false')], 2, /options of bash/],
+  ...['false || true', 'false ||:'].map(
+    (command) => ['a failure that is hidden', [head, ...block('sh', command)], 2, /proves nothing/] as const
+  ),
+  ...['set +e', '  set +o pipefail'].map(
+    (command) => ['bash told to go on', [head, ...block('sh', command)], 2, /options of bash/] as const
+  ),
   ['no command', [head, ...block('sh', '# true')], 2, /no command/],
   ['a failure for any reason', [head, ...block('sh fails', 'false')], 2, /any reason/],
   ['output that is always there', [head, ...block('sh', 'true'), ...block('text', '…')], 5, /any output/],
