@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { chmod, copyFile, mkdir, open, readdir, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, open, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import { PostgresError } from './postgres-error.js'
@@ -15,6 +15,7 @@ const emptied = new Set([
 ]) // biome-ignore format: a list reads better packed
 /** Temporary files of queries, and caches that a start makes anew. */
 const passing = /^(?:pgsql_tmp|pg_internal\.init)/
+const logFileBytes = 2 ** 32
 const walSegment = /^[0-9A-F]{24}$/
 
 const fileMode = 0o600
@@ -110,7 +111,11 @@ async function copyOne(source: string, copy: string): Promise<void> {
   await chmod(copy, fileMode)
 }
 
-async function copyLog({
+/**
+ * Copies the segments of the write-ahead log from `first` to `last`. Throws {@link PostgresError}, and copies nothing,
+ * when one of them is gone.
+ */
+export async function copyLog({
   from,
   to,
   first,
@@ -122,9 +127,19 @@ async function copyLog({
   last: string
 }): Promise<void> {
   const names = (await readdir(from)).filter((name) => walSegment.test(name) && name >= first && name <= last)
-  if (!names.includes(first) || !names.includes(last))
+  names.sort()
+  if (names[0] !== first || names.at(-1) !== last || !(await isUnbroken(from, names)))
     throw new PostgresError('PostgreSQL removed a part of its log during the backup: run it again.')
   for (const name of names) await copyOne(join(from, name), join(to, name))
+}
+
+/** Names are the timeline, then the position in 4 GiB and the segment in those, each as 8 hexadecimal digits. */
+async function isUnbroken(folder: string, names: readonly string[]): Promise<boolean> {
+  const [first = ''] = names
+  const segments = logFileBytes / (await stat(join(folder, first))).size
+  const position = (name: string) =>
+    Number.parseInt(name.slice(8, 16), 16) * segments + Number.parseInt(name.slice(16), 16)
+  return names.every((name, index) => position(name) === position(first) + index)
 }
 
 /** Every file and folder reaches the disk before anybody calls the copy a backup. */

@@ -1,10 +1,21 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import t from 'tap'
+import { copyLog } from '../src/base-backup.js'
 import {
   copyRunningData,
   type RunningPostgres,
@@ -105,6 +116,30 @@ t.test(
     t.notOk(existsSync(half.dataDir))
   }
 )
+
+t.test('a log of which a part is gone is no log, wherever the part was', async (t) => {
+  const segments = ['0000000100000000000000FE', '0000000100000000000000FF', '000000010000000100000000']
+  const [first = '', middle = '', last = ''] = segments
+  const copied = async (present: readonly string[]) => {
+    const from = mkdtempSync(join(folder, 'log-'))
+    const to = mkdtempSync(join(folder, 'copy-'))
+    // As long as a real one, without taking up any room.
+    for (const name of [...present, '0000000100000000000000FD', '00000001.history']) {
+      writeFileSync(join(from, name), '')
+      truncateSync(join(from, name), 16 * 1024 ** 2)
+    }
+    const outcome = await copyLog({ from, to, first, last }).then(
+      () => 'copied',
+      (error: Error) => `${error.name}: ${error.message}`
+    )
+    return [outcome.slice(0, 40), ...readdirSync(to)]
+  }
+  t.same(await copied(segments), ['copied', ...segments])
+  for (const gone of [first, middle, last])
+    t.same(await copied(segments.filter((name) => name !== gone)), [
+      'PostgresError: PostgreSQL removed a part of its log'.slice(0, 40)
+    ])
+})
 
 t.test('a restore never touches data that is there, and takes nothing that is no backup', async (t) => {
   const source = join(folder, 'copy')

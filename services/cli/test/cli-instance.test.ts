@@ -2,13 +2,14 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { SecretsHealth } from '@paperclip/contracts'
 import { instancePaths } from '@paperclip/instance'
 import { repositoryRoot } from '@paperclip/testing'
 import t from 'tap'
 import { findApiAddress } from '../src/api/api-address.js'
 import { settledEnvironment } from '../src/configure/settled-environment.js'
 import { readDoctorContext } from '../src/doctor/doctor-context.js'
-import { judgeRoom } from '../src/doctor/machine-checks.js'
+import { checkVersions, judgeRoom } from '../src/doctor/machine-checks.js'
 import { checkProvider } from '../src/doctor/service-checks.js'
 import { takeProcessLock } from '../src/process-lock.js'
 import { binPath, runCli } from './fixtures/run-cli.js'
@@ -99,7 +100,7 @@ t.test('doctor checks in order, names what is down, and shows no secret', async 
   )
 })
 
-t.test('doctor judges the fullest of the disks', (t) => {
+t.test('doctor judges the fullest of the disks, and the version of each part', (t) => {
   const mib = 1024 ** 2
   const judged = (...free: number[]) =>
     judgeRoom(
@@ -109,6 +110,8 @@ t.test('doctor judges the fullest of the disks', (t) => {
   t.match(judged(1024 * mib), { status: 'pass', message: /: 1024 MiB free$/ })
   for (const free of [1024 * mib - 1, 100 * mib]) t.match(judged(free), { status: 'warn', repair: /soon/ })
   t.match(judged(100 * mib - 1), { status: 'fail', message: /: 99 MiB free$/, repair: /make room/ })
+  const other = { gateway: null, secrets: { version: '0.0.1' } as SecretsHealth }
+  t.match(checkVersions(other), { status: 'warn', message: /the secrets service is version 0\.0\.1/ })
   t.match(judged(2048 * mib, 7 * mib), { status: 'fail', message: /: 2048 MiB, 7 MiB for \/disk1 free$/ })
   t.end()
 })

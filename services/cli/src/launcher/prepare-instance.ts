@@ -11,12 +11,13 @@ import {
   requireMatchingFiles
 } from '@paperclip/instance'
 import { chooseDataDir, findProcess, resolveServerUser } from '@paperclip/postgres'
-import { withCredentials } from './database-client.js'
+import { codeOf, describeAddress, sqlState, withCredentials } from './database-client.js'
 import { requireDatabasePassword } from './database-password.js'
 import { mayEnter } from './database-roles.js'
 import { embeddedDatabaseName, embeddedSuperuser, startEmbedded } from './embedded-database.js'
 import { ensureMasterKey, requireNoneLost } from './ensure-master-key.js'
 import { lockInstance } from './instance-lock.js'
+import { LaunchError } from './launch-error.js'
 import {
   type Environment,
   type ExternalDatabase,
@@ -81,14 +82,25 @@ export async function askSecretsDatabase<T>(
 ): Promise<T> {
   const generated = await readEnvFile(settings.paths.env)
   const { external } = await withRunningDatabase(settings)
-  if (external !== null)
-    return await ask(await ownerUrl(external, generated[generatedVariables.secretsOwnerPassword]))
+  if (external !== null) {
+    const url = await ownerUrl(external, generated[generatedVariables.secretsOwnerPassword])
+    return await ask(url).catch((error: unknown) => describeRefusal(url, error))
+  }
   const running = await runningUrl(settings.paths, generated[generatedVariables.superuserPassword])
   if (running !== undefined) return await ask(running)
   const user = await resolveServerUser({ name: settings.postgresUser })
   const dataDir = await chooseDataDir({ instanceDir: settings.paths.instanceDir, user })
   if (await isAbsent(join(dataDir, 'PG_VERSION'))) return whenAbsent
   return await askStopped(settings, generated, ask)
+}
+
+/** The driver names the table, but neither the database nor what to do. */
+function describeRefusal(url: string, error: unknown): never {
+  if (codeOf(error) !== sqlState.insufficientPrivilege) throw error
+  throw new LaunchError(
+    `The role that asks ${describeAddress(url)} may not read the schema "secrets": name its owner in DATABASE_MIGRATION_URL.`,
+    { cause: error }
+  )
 }
 
 /** The connecting role may not be allowed to read what our owner role owns. */

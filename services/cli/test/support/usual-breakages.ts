@@ -108,7 +108,9 @@ const ofKeys = ({ dead }: World): readonly Breakage[] => [
       for (const path of [instanceDir, secretsDir]) await chmod(path, 0o755)
       await chmod(env, 0o640)
     },
-    fails: { deployment_secrets: { message: /others can read /, repair: repairIt } },
+    fails: {
+      deployment_secrets: { message: /others can read \S*default, \S*secrets, \S*\/\.env$/, repair: repairIt }
+    },
     closes: ['', '.env', 'secrets'],
     repair: 'mends'
   },
@@ -166,6 +168,19 @@ const ofDatabases = (world: World): readonly Breakage[] => {
       says: {
         database_hosting: { status: 'pass', message: /a PostgreSQL server of its own/ },
         database_access: { status: 'pass', message: /a wrong password is refused/ }
+      },
+      repair: 'refuses'
+    },
+    {
+      what: 'no master key, and a role that may not see whether one is needed',
+      env: { DATABASE_MIGRATION_URL: databaseUrls.gateway },
+      breaks: ({ masterKey }) => rm(masterKey),
+      fails: {
+        deployment_secrets: {
+          message:
+            /does not tell whether one is needed: The role that asks .* may not read the schema "secrets"/,
+          repair: /restore it from a backup/
+        }
       },
       repair: 'refuses'
     },
@@ -243,6 +258,17 @@ const ofServices = ({ dead }: World): readonly Breakage[] => [
       }
     },
     repair: 'refuses'
+  },
+  {
+    what: 'a signing key whose time is over',
+    breaks: async ({ internalKeys }) => {
+      const { keys } = JSON.parse(await readFile(internalKeys, 'utf8')) as { keys: object[] }
+      const ended = keys.map((key) => ({ ...key, notAfter: '2026-01-01T00:00:00Z' }))
+      await writeFile(internalKeys, JSON.stringify({ keys: ended }))
+    },
+    fails: {
+      deployment_secrets: { message: /^the key in .* not any more valid there$/, repair: /from one backup/ }
+    }
   },
   {
     what: 'a secrets service of another deployment',
