@@ -109,9 +109,7 @@ class StreamRedactor implements Redactor {
     const end = this.#heldFrom + this.#held.length
     const from = Math.max(this.#shown, this.#heldFrom)
     if (from >= end) return nothing
-    const saysLittle =
-      this.#spans.length === 0 && this.#searches.every(({ depth }) => depth < redactedBytesMin)
-    const isShort = !this.#shownMasked && saysLittle
+    const isShort = this.#spans.length === 0 && this.#searches.every(({ depth }) => depth < redactedBytesMin)
     const output = isShort ? this.#held.subarray(from - this.#heldFrom) : this.#shownMasked ? nothing : mask
     this.#shown = end
     this.#shownMasked = !isShort

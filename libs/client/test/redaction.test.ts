@@ -6,7 +6,7 @@ import t from 'tap'
 import { isRedactable, RedactionError, redactedBytesMin, redactionOf, redactionStream } from '../src/index.js'
 
 // Every kind of escaping has work with these. None stands in the mask, so that no value can seem to survive in it.
-const characters = [...'abcxyz0189+/=?&%#"\\\'<>~!()*$`- \n\t', 'é', 'ß', '日', '💡']
+const characters = [...'abcxyz0189+/=?&%#"\\\'<>~!()$`- \n\t', 'é', 'ß', '日', '💡']
 const value = fc.string({ unit: fc.constantFrom(...characters), maxLength: 40 })
 const values = fc.array(value.filter(isRedactable), { minLength: 1, maxLength: 4 })
 const noise = fc.string({ unit: fc.constantFrom(...characters, '\r', '.', '\0'), maxLength: 60 })
@@ -24,12 +24,16 @@ const encoders: Record<string, (text: string) => string> = {
   'in a form': (text) => new URLSearchParams({ text }).toString(),
   'in a form, with ~ as it is': (text) =>
     encodeURIComponent(text)
-      .replaceAll(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16)}`)
+      .replaceAll(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
       .replaceAll('%20', '+'),
   'in double quotes of a shell': (text) => `"${text.replaceAll(/[\\"$`]/g, '\\$&')}"`,
   'in single quotes of a shell': (text) => `'${text.replaceAll("'", "'\\''")}'`,
   'in JSON': (text) => JSON.stringify(text),
   'in ASCII JSON': ascii,
+  'in ASCII JSON, upper case': (text) =>
+    ascii(text).replaceAll(/\\u([0-9a-f]{4})/g, (_, code: string) => `\\u${code.toUpperCase()}`),
+  'in JSON for a page': (text) =>
+    JSON.stringify(text).replaceAll(/[<>&']/g, (unit) => `\\u00${unit.charCodeAt(0).toString(16)}`),
   'in JSON with escaped slashes': (text) => JSON.stringify(text).replaceAll('/', '\\/'),
   'in JSON in JSON': nested
 }
@@ -95,6 +99,25 @@ for (const [name, encode] of Object.entries({ ...encoders, ...escaping }))
       })
     )
   })
+
+t.test('an encoding is known behind a sign that only looks like the beginning of an escape', async (t) => {
+  for (const [secret, encoded] of [
+    ['ab c!', 'ab%20c!'],
+    ['ab/c!', 'ab%2Fc%21'],
+    ['ab/c!', 'ab%2fc%21'],
+    ['ab c~', 'ab+c~'],
+    ['ab c*!', 'ab+c*%21']
+  ] as const)
+    t.equal(redactText([secret], `100%${encoded} ${encoded}`), `100%${mask} ${mask}`, encoded)
+  const escaped = Buffer.from('secret-value').toString('hex').replaceAll(/../g, '%$&')
+  for (let count = 4_080; count < 4_100; count++) {
+    const before = '%20'.repeat(count)
+    t.ok(
+      redactText(['secret-value'], `${before}${escaped}!`) === `${before}${mask}!`,
+      `behind ${count} escapes`
+    )
+  }
+})
 
 t.test('no value survives inside base64 of either alphabet, wherever it begins', async (t) => {
   const bytes = fc.uint8Array({ maxLength: 7 })
@@ -210,6 +233,14 @@ t.test('who waits sees a beginning of a few bytes, or the mask, and never the re
   t.equal(shownBy('a se', null, 'c', null, 'r', null, 'et', null, '-value.'), `a sec${mask}.`)
   t.equal(shownBy('100%', null, '73%6', null, '5cret-value'), `100%73%6${mask}`)
   t.equal(shownBy('%73%65%63', null, '%72', null, 'et-value'), `%73%65%63${mask}`, 'of a value, three bytes')
+  t.equal(shownBy('secret-', null, 'se', null, 'nd'), `${mask}send`, 'what is no value after all is not lost')
+  const overlapping = redactionOf(['abcdef', 'fghijk']).createRedactor()
+  t.equal(overlapping.push(Buffer.from('<abcdefg')).toString(), '<')
+  t.equal(
+    overlapping.release().toString(),
+    mask,
+    'what is complete, though another may begin in it, is not shown'
+  )
   t.equal(shownBy('secret-', null), mask)
   t.equal(shownBy('secret-', null, 'value', null, '.'), `${mask}.`)
   t.equal(shownBy('secret-', null, 'agent'), `${mask}agent`)
