@@ -130,6 +130,8 @@ t.test('every faulty entry is named, and nothing of the environment is saved', a
     'A-B': 'x',
     '': 'x',
     'LINE\nBREAK': 'x',
+    'A/B~C': 'x',
+    [`${'N'.repeat(80)}-N`]: 'x',
     paperclip_home: 'x',
     PAPERCLIP_API_KEY: 'x',
     UNKNOWN: ref(newId()),
@@ -152,6 +154,8 @@ t.test('every faulty entry is named, and nothing of the environment is saved', a
     entry('A-B', 'name_invalid'),
     entry('', 'name_invalid'),
     entry('LINE\nBREAK', 'name_invalid'),
+    entry('A~1B~0C', 'name_invalid'),
+    entry(`${'N'.repeat(80)}…`, 'name_invalid'),
     entry('paperclip_home', 'name_reserved'),
     entry('PAPERCLIP_API_KEY', 'name_reserved'),
     entry('ZERO', 'reference_invalid'),
@@ -166,7 +170,7 @@ t.test('every faulty entry is named, and nothing of the environment is saved', a
     entry('MISSING', 'version_missing'),
     entry('MISSING_TEXT', 'version_missing')
   ])
-  t.equal(answer.body.errors.length, 17)
+  t.equal(answer.body.errors.length, 19)
   const words = answer.body.errors.filter(({ code }: { code: string }) => code === 'secret_not_found')
   t.equal(new Set(words.map(({ message }: { message: string }) => message)).size, 1, 'foreign as unknown')
   t.strictSame(await getEnv(app, target), saved)
@@ -276,13 +280,21 @@ t.test('strict mode refuses what looks like a secret, and takes references and b
     OPENAI_API_KEY: canary,
     NOTE: `ghp_${'a'.repeat(36)}`,
     DATABASE_URL: `postgres://u:${canary}@db/x`,
+    MY_SECRET: { type: 'plain', value: canary },
+    OTHER: { type: 'plain', value: `ghp_${'a'.repeat(36)}` },
+    REFERRING_TOKEN: { type: 'plain', value: '$secret:real' },
+    BLANK_TOKEN: { type: 'plain', value: ' ' },
     MODE: 'ok'
   })
   t.match(refused.body.errors, [
     entry('OPENAI_API_KEY', 'strict_mode'),
     entry('NOTE', 'strict_mode'),
-    entry('DATABASE_URL', 'strict_mode')
+    entry('DATABASE_URL', 'strict_mode'),
+    entry('MY_SECRET', 'strict_mode'),
+    entry('OTHER', 'strict_mode'),
+    entry('REFERRING_TOKEN', 'strict_mode')
   ])
+  t.equal(refused.body.errors.length, 6)
   t.notMatch(refused.text, canary)
   const env = { OPENAI_API_KEY: '$secret:real', DB_PASSWORD: ' ', GIT_AUTHOR_NAME: 'A', MAX_TOKENS: '9' }
   await putEnv(strict, target, env)
