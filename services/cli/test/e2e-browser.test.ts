@@ -64,6 +64,8 @@ async function withBrowser(executablePath: string): Promise<void> {
     await admin.getByText('Whoever claims this instance').waitFor()
     t.equal(admin.url(), `${origin}/board-claim`, 'neither token nor code stay in the address bar')
     t.equal(await admin.evaluate('history.length'), 2, 'nor in the history')
+    const field = admin.locator('#sign-up').getByLabel(/^Password \(10 characters or more\)/)
+    t.equal(await field.getAttribute('minlength'), '10', 'the browser itself says what is too short')
     await signUp(admin, 'Ada')
     const button = admin.getByRole('button', { name: 'Claim this instance' })
     await button.focus()
@@ -72,6 +74,7 @@ async function withBrowser(executablePath: string): Promise<void> {
     await admin.getByRole('link', { name: 'Go on' }).click()
     await admin.getByText('Ada (').waitFor()
     await admin.locator('#admin').getByText('yes').waitFor()
+    await admin.locator('#first-company').getByText('paperclipai company create').waitFor()
     const claimed = installation.output().split(pathname.split('/')[2] ?? '-').length - 1
     t.equal(claimed, 1, 'the token is in the log once, where it is printed')
     t.equal(installation.output().split(searchParams.get('code') ?? '-').length - 1, 1)
@@ -102,12 +105,13 @@ async function withBrowser(executablePath: string): Promise<void> {
   })
 
   await t.test('a command line is let in by a press, never by opening the page', async (t) => {
-    const ask = () =>
-      api.ok(createCliChallenge, { body: { command: 'auth login', requestedCompanyId: companyId } })
+    const command = 'auth login'
     const stateOf = async (asked: { id: string; token: string }) =>
       (await api.ok(getCliChallenge, { params: { id: asked.id }, query: { token: asked.token } })).status
-    const asked = await ask()
-    const refused = await ask()
+    const asked = await api.ok(createCliChallenge, { body: { command, requestedCompanyId: companyId } })
+    const refused = await api.ok(createCliChallenge, {
+      body: { command, requestedAccess: 'instance_admin_required' }
+    })
     for (const each of [asked, refused]) tokens.push(each.token, each.boardApiToken)
     await viewer.goto(asked.approvalUrl)
     const approve = viewer.getByRole('button', { name: 'Approve' })
@@ -128,6 +132,7 @@ async function withBrowser(executablePath: string): Promise<void> {
     )
 
     await viewer.goto(refused.approvalUrl)
+    await viewer.getByText('what you may do in companies, and administration of the instance').waitFor()
     await viewer.getByRole('button', { name: 'Cancel' }).click()
     await viewer.getByRole('status').getByText('Cancelled').waitFor()
     t.equal(await stateOf(refused), 'cancelled')

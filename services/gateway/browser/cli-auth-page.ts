@@ -42,7 +42,7 @@ await attempt(async () => {
     'access',
     asked.requestedAccess === 'board'
       ? 'what you may do in companies'
-      : 'that, and administration of the instance'
+      : 'what you may do in companies, and administration of the instance'
   )
   write('company', asked.requestedCompanyId ?? 'all of yours')
   writeTime('expires', asked.expiresAt)

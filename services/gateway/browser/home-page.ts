@@ -29,5 +29,7 @@ await attempt(async () => {
       return item
     })
   )
-  show('no-companies', companies.length === 0)
+  // An admin of the instance is shown every company there is.
+  show('first-company', companies.length === 0 && me.isInstanceAdmin)
+  show('no-companies', companies.length === 0 && !me.isInstanceAdmin)
 })

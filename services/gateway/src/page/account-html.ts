@@ -1,7 +1,7 @@
+import { limits } from '@paperclip/contracts'
 import { type Html, html } from './html.js'
 
-/** How long a password may be: the field's own limit; what is long enough the gateway says. */
-const passwordCharsMax = 128
+const { passwordCharsMin, passwordCharsMax } = limits
 
 /** The form of somebody who has an account. Posts to nowhere: without its module nothing is sent, nor in an address. */
 export const signInForm: Html = html`<form id="sign-in" method="post">
@@ -14,7 +14,7 @@ export const signInForm: Html = html`<form id="sign-in" method="post">
 export const signUpForm: Html = html`<form id="sign-up" method="post">
 <label>Name <input name="name" autocomplete="name" maxlength="120" required></label>
 <label>E-mail <input name="email" type="email" autocomplete="username" maxlength="320" required></label>
-<label>Password <input name="password" type="password" autocomplete="new-password" maxlength="${passwordCharsMax}" required></label>
+<label>Password <small>(${passwordCharsMin} characters or more)</small> <input name="password" type="password" autocomplete="new-password" minlength="${passwordCharsMin}" maxlength="${passwordCharsMax}" required></label>
 <button type="submit" disabled>Create the account</button>
 </form>`
 

@@ -13,7 +13,8 @@ export const homePage: Page = {
 <section aria-labelledby="companies-title">
 <h2 id="companies-title">Companies</h2>
 <ul id="companies"></ul>
-<p id="no-companies" hidden>You are in no company yet.</p>
+<p id="no-companies" hidden>You are in no company yet. An invite brings you into one.</p>
+<p id="first-company" hidden>There is no company yet. On the command line <code>paperclipai auth login --admin</code> lets you in, and <code>paperclipai company create</code> makes one.</p>
 </section>
 <nav aria-label="More"><a href="/api/docs">The API</a></nav>
 <p><button id="sign-out" type="button" class="plain">Sign out</button></p>`
