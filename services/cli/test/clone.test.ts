@@ -16,6 +16,11 @@ t.test('a fresh clone has the command right after npm ci, and the command says h
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   const clone = join(folder, 'clone')
   await run('git', ['clone', '--quiet', '--no-hardlinks', repositoryRoot, clone])
+  const early = run('npm', ['start'], { cwd: clone })
+  await t.rejects(early, {
+    code: 1,
+    stderr: /(?:^|\n)paperclip: nothing is installed yet: run npm ci first\n/
+  })
   // Who checks this has installed the whole of it already; nothing that only development needs links our command.
   const flags = ['--prefer-offline', '--no-audit', '--no-fund', '--omit=dev', '--loglevel=error']
   await run('npm', ['ci', ...flags], { cwd: clone, timeout: installMsMax })
