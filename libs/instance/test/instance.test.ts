@@ -14,7 +14,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { keepCopy } from '../src/file-copy.js'
 import {
+  changeConfigVariables,
   completeEnvFile,
   createMasterKey,
   createPrivateFile,
@@ -180,6 +182,17 @@ t.test('an exclusive file is complete or absent, and never replaced', async (t) 
   await t.rejects(createPrivateFile(join(paths.home, 'no-such-folder', 'key'), 'x'), { code: 'ENOENT' })
 })
 
+t.test('copies of one moment each have a name of their own', async (t) => {
+  const paths = newPaths(t)
+  mkdirSync(paths.instanceDir, { recursive: true })
+  const texts = ['a', 'b', 'c', 'd', 'e']
+  const copies = await Promise.all(texts.map((text) => keepCopy(paths.config, text)))
+  t.same(
+    copies.map((path) => readFileSync(path, 'utf8')),
+    texts
+  )
+})
+
 t.test(
   'a folder that cannot be written, a malformed id and unreadable settings stop with a sentence',
   async (t) => {
@@ -198,6 +211,8 @@ t.test(
     const failure = await readConfig(other).catch((error: Error) => error.message)
     t.match(failure, /server\.port/)
     t.notMatch(failure, 'canary')
+    await t.rejects(changeConfigVariables(other, { HOST: '127.0.0.1' }), { message: /server\.port/ })
+    t.same(readdirSync(other.instanceDir), ['config.json'], 'nothing is written over it, nor beside it')
     writeFileSync(other.config, '{"canary-4711')
     await t.rejects(readConfig(other), { message: /is not a JSON object: restore/ })
   }

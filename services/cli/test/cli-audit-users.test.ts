@@ -94,7 +94,8 @@ t.test('an export cut off half-way goes on where it was, and no row is lost, dou
     stderr: /6 rows are kept in .*changes\.csv\.part: the same command goes on/
   })
   t.notOk(existsSync(output), 'an unfinished export never has the name')
-  t.match(await exported('--action', 'x.y'), { code: 1, stderr: /of another export/ })
+  for (const other of [['--action', 'x.y'], ['--format', 'jsonl'], ['--access']])
+    t.match(await exported(...other), { code: 1, stderr: /of another export/ }, other.join(' '))
   const kept = gateway.calls.length
   t.notMatch((await exported('--restart')).stderr, /going on/)
   t.match(
@@ -222,6 +223,20 @@ t.test('who got a value is exported as well, and rows of the instance say of whi
   t.match(titles, /,metadata,companyId$/)
   t.match(change, new RegExp(`,${companyId}$`))
   t.same(gateway.violations, [])
+})
+
+t.test('who exports much is told how far it is', async (t) => {
+  const [many, pages] = [Array.from({ length: 500 }, (_, n) => rowOf(n)), 11]
+  const gateway = await fakeGateway(t, {
+    listInstanceActivity: ({ query }) => {
+      const next = Number(query.cursor ?? 0) + 1
+      return { body: many, ...(next < pages ? { link: `</api/x?cursor=${next}>; rel="next"` } : {}) }
+    }
+  })
+  const args = ['audit', 'export', '--instance', '--output', join(await folder(t), 'x.csv')]
+  t.match(await runCli(args, { origin: gateway.origin }), {
+    stderr: /^paperclipai: 5000 rows …\npaperclipai: 5500 rows are in/
+  })
 })
 
 t.test('an export as JSON lines gives every row as it came, also of the instance', async (t) => {

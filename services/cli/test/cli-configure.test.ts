@@ -52,7 +52,11 @@ t.test(
     const byFile = await settledEnvironment({ PAPERCLIP_HOME: home, DATABASE_URL_FILE: '/there' })
     t.notOk('DATABASE_URL' in byFile, 'a file named by the environment wins too')
     t.match(await configure('server', '--unset', 'publicUrl', 'port', '--yes'), { code: 0 })
-    t.notMatch(await readFile(join(folder, 'config.json'), 'utf8'), /s\.example|4100/)
+    t.same(JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')), {
+      version: 1,
+      server: { deploymentMode: 'authenticated' },
+      variables: { PAPERCLIP_SECRETS_STRICT_MODE: 'true' }
+    })
     const files = await readdir(folder)
     t.equal(files.filter((name) => name.startsWith('config.json.bak-')).length, 2)
     for (const name of files) t.equal((await stat(join(folder, name))).mode & 0o077, 0, name)
@@ -106,6 +110,10 @@ t.test('every wrong value is named at once, none is shown, and nothing is change
     code: 2,
     stderr: /runTokenSecret .* must differ/
   })
+  t.match(
+    await configure('auth', '--set-env', 'sessionSecret=QUOTED', '--yes', { QUOTED: `${strong[0]}'` }),
+    { code: 2, stderr: /sessionSecret .* must be one line without '/ }
+  )
   await t.rejects(readdir(folder), { code: 'ENOENT' })
 })
 
@@ -121,7 +129,8 @@ t.test('a secret never comes from an argument, and without a terminal consent is
     code: 2,
     stderr: /no such setting[\s\S]*provider/
   })
-  t.match(await configure('server', '--set', 'port', '--yes'), { code: 2, stderr: /want key=value/ })
+  for (const pair of ['port', 'allowedHostnames=', '=4100'])
+    t.match(await configure('server', '--set', pair, '--yes'), { code: 2, stderr: /want key=value/ })
   t.match(await configure('server', '--set', 'port=1', 'port=2', '--yes'), { code: 2, stderr: /given twice/ })
   t.match(await configure('auth', '--set-env', 'sessionSecret=NONE', '--yes'), {
     code: 2,
@@ -142,7 +151,10 @@ t.test(
     const after = await readFile(path, 'utf8')
     t.same(lines(after), lines(before))
     t.match(after, `PAPERCLIP_AGENT_JWT_SECRET=${strong[1]}\n`)
-    await configure('server', '--set', 'host=0.0.0.0', '--yes')
+    t.equal(after.split('PAPERCLIP_AGENT_JWT_SECRET=').length, 2, 'the former one is gone')
+    await configure('auth', '--unset', 'runTokenSecret', '--yes')
+    t.equal(await readFile(path, 'utf8'), `${lines(before).join('\n')}`, 'and taken out it leaves nothing')
+    await configure('server', '--set', 'host= 0.0.0.0 ', '--yes')
     const env = { PAPERCLIP_HOME: home, PORT: '9', PAPERCLIP_SECRETS_PORT: '10' }
     const { stdout } = await runCli(['doctor', '--json'], { env })
     t.match(JSON.parse(stdout).checks[1], { id: 'deployment_mode', status: 'fail', message: /HOST/ })

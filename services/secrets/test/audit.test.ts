@@ -223,11 +223,12 @@ t.test('activity is filtered by each of its facts and paged', async (t) => {
 })
 
 t.test('the export is safe to open in a spreadsheet, admin only, and itself recorded', async (t) => {
-  const companyId = newId()
+  const [companyId, runId] = [newId(), newId()]
   const formulas = ['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1']
   await deliver([
     ...formulas.map((actorId) => delivered(companyId, { actorId })),
-    delivered(companyId, { actorId: 'quo"te', metadata: { 'a,b': 'line\nbreak' }, entityType: 'a,b' })
+    delivered(companyId, { actorId: 'quo"te', metadata: { 'a,b': 'line\nbreak;=1' }, entityType: 'a,b' }),
+    delivered(companyId, { action: 'run.finished', runId })
   ])
   const path = `/companies/${companyId}/activity.csv`
   for (const role of ['viewer', 'operator'] as const)
@@ -244,10 +245,31 @@ t.test('the export is safe to open in a spreadsheet, admin only, and itself reco
   t.notMatch(answer.text, /(?:^|,|"|\n)[=+@\t]/)
   t.ok(answer.text.includes('"quo""te"'))
   t.ok(answer.text.includes('"a,b"'))
-  t.ok(answer.text.includes('"{""a,b"":""line\\nbreak""}"'))
+  t.ok(answer.text.includes('"{""a,b"":""line\\nbreak;\\u003d1""}"'), 'nor where others divide cells')
   t.match(answer.text, /^id,timestamp,action,actorType,actorId,entityType,entityId,runId,metadata\r\n/)
   const [latest] = await walk(app, `/companies/${companyId}/activity`)
-  t.match(latest, { action: 'audit.exported', actorId: 'user-1', metadata: { rows: 7 } })
+  t.match(latest, { action: 'audit.exported', actorId: 'user-1', metadata: { rows: 8 } })
+  const chosen = await app.send(operator(), 'GET', `${path}?action=run.finished`)
+  const [, row = '', ...more] = chosen.text.split('\r\n')
+  t.match(row, new RegExp(`,run\\.finished,user,user-1,agent,.*,${runId},`))
+  t.strictSame(more, [''], 'of what was asked for, nothing else')
+})
+
+t.test('an export that would be too large is refused and not recorded; a part of it is had', async (t) => {
+  const companyId = newId()
+  await sql(
+    `insert into activity_log (id, company_id, action, actor_type, actor_id, entity_type, entity_id, metadata, timestamp)
+     select gen_random_uuid(), $1, 'a.row', 'user', 'u', 'agent', 'e', '{}', timestamptz '2026-01-01' + n * interval '1 ms'
+     from generate_series(0, 50000) n`,
+    [companyId]
+  )
+  const path = `/companies/${companyId}/activity.csv`
+  const all = await app.send(operator(), 'GET', path)
+  t.match(all, { status: 422, body: { code: 'export_too_large', detail: /"from" and "to"/ } })
+  t.strictSame(await walk(app, `/companies/${companyId}/activity?action=audit.exported`), [])
+  const { status, text } = await app.send(operator(), 'GET', `${path}?from=2026-01-01T00:00:00.001Z`)
+  t.equal(status, 200)
+  t.equal(text.split('\r\n').length, 50_000 + 2)
 })
 
 t.test("the instance's stream shows its own rows and those of deleted companies only", async (t) => {
