@@ -170,6 +170,8 @@ t.test(
       stderr: /^paperclipai: .*config\.json is of a newer version of paperclipai: run it with that one/
     })
     t.equal(await readFile(join(folder, 'config.json'), 'utf8'), '{"version":2,"server":{"port":"x"}}')
+    const [check] = JSON.parse((await runCli(['doctor', '--json'], { env })).stdout).checks
+    t.match(check, { id: 'config', status: 'fail', repair: /use the version it is of/ })
   }
 )
 

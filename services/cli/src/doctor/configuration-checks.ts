@@ -24,7 +24,10 @@ export async function findConfigFault(io: CliIo): Promise<CheckResult | null> {
   } catch (error) {
     return fail(
       describeFailure(error),
-      stepAfter(error, 'correct the setting, or move the file away and run `paperclipai onboard`')
+      stepAfter(
+        error,
+        'correct the setting, or use the version it is of; only a file of no use is moved away, before `paperclipai onboard`'
+      )
     )
   }
 }
