@@ -14,7 +14,8 @@ import {
   listSecrets,
   migrateInlineEnvironments,
   putProjectEnvironment,
-  resolveRunEnvironment
+  resolveRunEnvironment,
+  terminateAgent
 } from '@paperclip/contracts'
 import { eventually, testDatabase } from '@paperclip/testing'
 import t, { type Test } from 'tap'
@@ -58,6 +59,8 @@ async function makeCompany({ api }: typeof one) {
     await api.ok(createAgent, { params, body: { name, adapterType: 'claude', env } })
   const gone = await api.ok(createAgent, { params, body: { name: 'gone', env } })
   await api.ok(deleteAgent, { params: { id: gone.id } })
+  const ended = await api.ok(createAgent, { params, body: { name: 'ended' } })
+  await api.ok(terminateAgent, { params: { id: ended.id } })
   const { id: projectId } = await api.ok(createProject, { params, body: { name: 'website' } })
   await api.ok(putProjectEnvironment, {
     params: { companyId, projectId },
@@ -154,6 +157,20 @@ t.test('another instance makes what is missing, once, and says what to fill in',
     { created: [], missingSecrets: 9, remaining: 0 }
   )
   t.equal((await api.ok(listAgents, { params })).length, 3)
+  const project = { companyId: id, projectId }
+  for (const [there, after] of [
+    [{ REGION: 'own' }, { REGION: { type: 'plain', value: 'own' } }],
+    [{}, { REGION: { type: 'plain', value: 'eu' } }]
+  ] as const) {
+    await api.ok(putProjectEnvironment, { params: project, body: { env: there } })
+    const manifest = JSON.parse(printed.stdout)
+    t.match(await api.ok(importCompany, { params, body: { manifest } }), { created: [] })
+    t.same(
+      (await api.ok(getProjectEnvironment, { params: project })).env,
+      after,
+      'only what had nothing is set'
+    )
+  }
 })
 
 t.test('that a company was taken along, and that one was brought, is on record, in numbers', async (t) => {
@@ -168,7 +185,9 @@ t.test('that a company was taken along, and that one was brought, is on record, 
   }
   const [exported] = [{ entityType: 'company', metadata: { agents: 3, projects: 1 } }]
   t.same(await recorded(one, 'company.exported', 2), [exported, exported])
-  t.same(await recorded(other, 'company.imported', 2), [
+  t.same(await recorded(other, 'company.imported', 4), [
+    { entityType: 'company', metadata: { agents: 0, projects: 0, remaining: 0 } },
+    { entityType: 'company', metadata: { agents: 0, projects: 0, remaining: 0 } },
     { entityType: 'company', metadata: { agents: 0, projects: 0, remaining: 0 } },
     { entityType: 'company', metadata: { agents: 2, projects: 1, remaining: 0 } }
   ])
@@ -249,12 +268,19 @@ t.test(
       'a hidden value is to be filled in'
     )
     t.same(await api.ok(listSecrets, { params }), [])
+    const many = (count: number) => Array.from({ length: count }, (_, at) => ({ name: `p${at}`, env: {} }))
+    const variables = Object.fromEntries(Array.from({ length: 257 }, (_, at) => [`V${at}`, own.DATABASE_URL]))
     for (const wrong of [
+      { ...base, agents: [], projects: many(1_001) },
+      { ...base, agents: many(1_001).map((each) => ({ ...each, adapterType: 'process' })), projects: [] },
+      { ...base, agents: [], projects: [{ name: 'p', env: variables }] },
       { ...manifest, version: 2 },
       { ...manifest, secrets: [] },
       { ...manifest, agents: [{ name: 'a' }] }
     ])
       t.equal((await api.send(importCompany, { params, body: { manifest: wrong as never } })).status, 400)
+    const oversized = { ...base, company: { name: 'x'.repeat(2 * 1024 * 1024) }, agents: [], projects: [] }
+    t.match(await api.send(importCompany, { params, body: { manifest: oversized } }), { status: 413 })
     const misused = await runCli(['company', 'import', '--company-id', id], {
       origin: other.origin,
       input: canary
@@ -270,7 +296,8 @@ t.test('migrated through the gateway, an agent resolves to what it did', async (
     const { token } = await open({ api, canaries: new Map() } as never, { companyId, agentId })
     return (await api.ok(resolveRunEnvironment, {}, { token })).env
   }
-  const [agent] = await api.ok(listAgents, { params: { companyId } })
+  const agents = await api.ok(listAgents, { params: { companyId } })
+  const agent = agents.find(({ status }) => status === 'active')
   const before = await resolved(agent?.id ?? '')
   const ran = await runCli(['secrets', 'migrate-inline-env', '--apply', '--company-id', companyId], one)
   t.match(ran, { code: 0, stderr: /7 inline values in 4 environments moved/ })
