@@ -202,6 +202,9 @@ async function drill(test: { teardown(clean: () => void): void }, counted: strin
     REDIS_URL: 'redis://live',
     DATABASE_URL: 'postgres://live',
     AWS_ACCESS_KEY_ID: 'live',
+    BETTER_AUTH_SECRET: 'live',
+    HOST: 'live',
+    HOME: '/home/live',
     PAPERCLIP_SECRETS_AWS_DEPLOYMENT_ID: 'live'
   }
   const env = { ...process.env, ...live, COMPOSE: compose, TMPDIR: join(backup, 'tmp') }
