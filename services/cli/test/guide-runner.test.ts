@@ -69,6 +69,7 @@ t.test('blocks are run as a reader would, and what they print is compared', asyn
     ...block('sh fails', 'echo no >&2 && false'),
     ...block('text', 'no'),
     ...block('sh on=compose', 'false'),
+    ...block('sh needs=YOUR_AWS_ROLE', 'false'),
     ...block('json', '{"shown": true}'),
     ...['````js', '```', '```sh', 'false', '````'],
     ...block('sh', 'npm ci && unset PLACE YOUR_KEY'),
@@ -80,6 +81,7 @@ t.test('blocks are run as a reader would, and what they print is compared', asyn
   t.equal(code, 0)
   t.match(stdout, /^\$ say "\$\(basename/m, 'a command that goes on is one')
   t.match(stdout, /^\[2\] \$ echo/m)
+  t.match(stdout, /is left out: it needs YOUR_AWS_ROLE$/m)
   t.match(stdout, /: \d+ commands, all as the guide says \(instance, \d+ s\)$/m)
   t.same(left(), [], 'nothing is left')
 })
