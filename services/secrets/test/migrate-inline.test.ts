@@ -8,7 +8,7 @@ import { newId } from '@paperclip/contracts'
 import { eventually, heldLock, startProcess } from '@paperclip/testing'
 import t from 'tap'
 import { adminSession, createSecret, getEnv, putEnv, resolve, tryPutEnv } from './support/fixtures.js'
-import { migrateAll as followParts, migrate, migrationPathOf, migrationStateOf } from './support/migrating.js'
+import { migrate, migrationPathOf, migrationsOf } from './support/migrating.js'
 import {
   member,
   operator,
@@ -31,17 +31,7 @@ const sql = await adminSession(t, database)
 const canary = 'canary-52e0-value'
 const main = fileURLToPath(new URL('../bin/main.js', import.meta.url))
 
-const migrateAll = (companyId: string, apply: boolean) => followParts(app, companyId, { apply })
-const stateOf = (companyId: string) => migrationStateOf(sql, companyId)
-
-const secretsOf = (companyId: string) =>
-  sql<{ id: string; key: string; name: string }>(
-    'select id, key, name from company_secrets where company_id = $1 order by id',
-    [companyId]
-  )
-
-const stillSealed = (companyId: string) =>
-  sql('select target_id from environments where company_id = $1 and sealed is not null', [companyId])
+const { migrateAll, stateOf, secretsOf, stillSealed } = migrationsOf(app, sql)
 
 t.test('a plan names every inline value, holds none, and changes nothing', async (t) => {
   const [companyId, agentId, projectId] = [newId(), newId(), newId()]
@@ -302,15 +292,26 @@ t.test('a company of many environments too, and what an earlier version stored i
      from generate_series(1, 201) as n`,
     [companyId, open]
   )
-  t.same(
-    (await migrateAll(companyId, true)).map(({ remaining }) => remaining),
-    [1, 0]
-  )
+  await migrateAll(companyId, false)
+  const keys = () => sql('select id from company_keys where company_id = $1', [companyId])
+  t.strictSame(await keys(), [], 'a plan makes no key')
+  t.match(await migrateAll(companyId, true), [{ remaining: 1 }, { remaining: 0 }])
   t.equal((await secretsOf(companyId)).length, 1)
   t.strictSame(
     await sql('select from environments where company_id = $1 and plain = $2', [companyId, open]),
     []
   )
+})
+
+t.test('a request ends before the gateway gives up, whatever is left', async (t) => {
+  const companyId = newId()
+  for (const agentId of [newId(), newId(), newId()])
+    await putEnv(app, { companyId, agentId }, { A_TOKEN: 'v' })
+  const { now } = performance
+  let looks = 0
+  performance.now = () => now.call(performance) + 3_000 * looks++
+  t.teardown(() => Object.assign(performance, { now }))
+  t.match(await migrateAll(companyId, true), [{ values: 1 }, { values: 1 }, { values: 1 }])
 })
 
 t.test('a request works once, planned or done, and members below admin are refused', async (t) => {

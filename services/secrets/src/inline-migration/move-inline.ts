@@ -8,7 +8,6 @@ import type { CompanyKey } from '../crypto/company-key.js'
 import type { SecretsDatabase } from '../database.js'
 import { type EnvironmentRow, updateEnvironment } from '../environment/environment-store.js'
 import { openPlainValues, sealPlainValues } from '../environment/sealed-plain.js'
-import { refuseShredded } from '../keyring/shredded.js'
 import { sealValue } from '../provider/local-encrypted.js'
 import { insertFirstVersions, insertNewSecrets } from '../remote-import/remote-import-store.js'
 import { authorOf } from '../secret/secret-change.js'
@@ -39,7 +38,6 @@ const roundsMax = 3
  */
 export async function moveInline(tx: Tx<SecretsDatabase>, move: Move): Promise<MovedValue[]> {
   const { caller, target, companyKey } = move
-  await refuseShredded(tx, target.companyId)
   const row = await lockPresentEnvironment(tx, target)
   if (row === undefined) return []
   const split = splitValues(row, openPlainValues(row, { companyKey, target }))
