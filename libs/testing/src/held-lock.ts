@@ -33,8 +33,9 @@ export async function heldLock(
   const waitedFor = ({ deadlineMs = 5_000 } = {}) =>
     eventually(
       async () => {
+        // Not pg_stat_activity: within a transaction it never shows a session that came after the first look.
         const { rows } = await client.query(
-          'select 1 from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid)) limit 1'
+          'select 1 from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid)) limit 1'
         )
         if (rows.length === 0) throw new Error('nobody waits for the lock')
       },

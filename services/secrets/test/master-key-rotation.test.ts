@@ -87,6 +87,13 @@ async function startsWith(t: Test, env: Record<string, string>): Promise<Error> 
   )
 }
 
+/** Resolves once somebody waits for the set of master keys. */
+const someoneWaits = () =>
+  eventually(async () => {
+    const locks = await sql("select from pg_locks where relation = 'master_keys'::regclass and not granted")
+    if (locks.length === 0) throw new Error('nobody waits for the master keys')
+  })
+
 // Stays with the former key alone until a test stops it.
 const sibling = await startService(t, onlyFormer)
 const app = await startSecrets(t, database, both)
@@ -133,7 +140,8 @@ t.test(
     const ended = await startService(t, onlyFormer)
     t.match(await rotate(app), refused)
     await ended.service.stop()
-    t.match((await status(app)).body.processes, [{ pid: process.pid }], 'one that was stopped has said so')
+    const live = (await status(app)).body.processes.map(({ pid }: { pid: number }) => pid)
+    t.same(live, [process.pid], 'one that was stopped has said so')
   }
 )
 
@@ -236,13 +244,7 @@ t.test(
     const overtaken = rotate(app, { masterKeyId: formerKeyId })
     await lock.waitedFor()
     const last = rotate(other, { masterKeyId: newKeyId })
-    await eventually(async () => {
-      if (
-        (await sql("select from pg_locks where relation = 'master_keys'::regclass and not granted"))
-          .length === 0
-      )
-        throw new Error('the second one does not wait yet')
-    })
+    await someoneWaits()
     await lock.release()
     t.match(await overtaken, {
       status: 409,
@@ -252,6 +254,33 @@ t.test(
     t.same(await wrappedBy(), { [newKeyId]: targets.length })
   }
 )
+
+t.test('a rotation waits for a company that is given its key, and a start for a rotation', async (t) => {
+  const url = database.adminUrl
+  const table = await heldLock(t, { url, statement: 'lock table secrets.company_keys in exclusive mode' })
+  const made = newCompany(app)
+  await table.waitedFor()
+  const rotated = rotate(app, { masterKeyId: formerKeyId })
+  await someoneWaits()
+  await table.release()
+  targets.push(await made)
+  t.match(await rotated, { body: { rewrapped: targets.length, remaining: 0 } })
+  t.match(await rotate(app, { masterKeyId: newKeyId }), { body: { remaining: 0 } })
+
+  const statement = 'lock table secrets.master_keys in share row exclusive mode'
+  const turn = await heldLock(t, { url, statement })
+  const starting = startSecrets(t, database, both)
+  await turn.waitedFor()
+  await turn.release()
+  t.ok(await starting)
+})
+
+t.test('a request to rotate works once', async (t) => {
+  const path = '/admin/master-keys/rotate'
+  const outgoing = sign(app.origin, operator(), { method: 'POST', path, body: {} })
+  t.match(await transmit(app.origin, outgoing), { status: 200 })
+  t.match(await transmit(app.origin, outgoing), { status: 401, body: { code: 'replayed' } })
+})
 
 t.test('a company key that does not verify stays as it is, and holds up no other', async (t) => {
   const damaged = await newCompany(app)
@@ -276,6 +305,8 @@ t.test('a key is retired when it wraps nothing, and then opens nothing, whatever
   t.match(await retire(app, newKeyId), { status: 409, body: { code: 'state_conflict' } })
   t.match(await retire(app, 'mk_0000000000000000'), { status: 404 })
   const target = targets[0] ?? { companyId: '', agentId: '' }
+  // Holds the former key for as long as it runs, and has opened nothing yet.
+  const early = await startSecrets(t, database, both)
   await rotate(app, { masterKeyId: formerKeyId })
   const [old] = await sql('select wrapped from company_keys where company_id = $1', [target.companyId])
   await rotate(app, { masterKeyId: newKeyId })
@@ -297,7 +328,8 @@ t.test('a key is retired when it wraps nothing, and then opens nothing, whatever
     formerKeyId,
     target.companyId
   ])
-  t.match(await resolve(late, target), { status: 503, body: { code: 'master_key_unavailable' } })
+  for (const reader of [early, late])
+    t.match(await resolve(reader, target), { status: 503, body: { code: 'master_key_unavailable' } })
   t.match(await startsWith(t, both), {
     message: new RegExp(`${formerKeyId}, which is retired and opens nothing`)
   })
