@@ -246,7 +246,7 @@ const waits: readonly (readonly [
   ],
   [
     'what it started and Ctrl-C does not end',
-    block('sh stays="up"', `(trap '' INT; sleep 600) & echo up; sleep 600`),
+    block('sh stays="up"', `(trap '' INT; echo up; sleep 600) & sleep 600`),
     untilUpSeconds,
     3,
     /Ctrl-C did not end this in time/
