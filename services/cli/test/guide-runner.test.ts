@@ -74,7 +74,10 @@ t.test('blocks are run as a reader would, and what they print is compared', asyn
     ...['````js', '```', '```sh', 'false', '````'],
     ...block('sh', 'npm ci && unset PLACE YOUR_KEY'),
     ...block('sh stays="listening"', 'test -z "$PLACE$YOUR_KEY"', server),
-    ...block('sh terminal=3 stays="by the signal"', 'echo "ends by the signal"; sleep 600')
+    ...block(
+      'sh terminal=3 stays="by the signal"',
+      `node -e 'console.log("ends by the signal"); setInterval(() => {}, 1_000)'`
+    )
   )
   const { code, stdout, stderr } = await tryGuide(t, path, { env })
   t.equal(stderr, '')
