@@ -116,6 +116,6 @@ function findInstances(folder, depth) {
   return folders.flatMap(({ name }) => {
     const path = join(folder, name)
     if (name === 'instances') return readdirSync(path).map((id) => join(path, id))
-    return name === 'clone' || depth === 0 ? [] : findInstances(path, depth - 1)
+    return name === 'node_modules' || depth === 0 ? [] : findInstances(path, depth - 1)
   })
 }
