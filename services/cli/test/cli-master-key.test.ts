@@ -143,6 +143,10 @@ t.test('a new key file is made beside the old one, once, for its owner alone, an
     getMasterKeys: statusOf([key(newId, 'active'), key(formerId, 'former')], loaded)
   })
   t.match(await prepare(underWay.origin), { code: 1, stderr: /under way: mk_00000000000000bb is former/ })
+  const waits = await fakeGateway(t, {
+    getMasterKeys: statusOf([key(newId, 'waiting'), key(formerId, 'active')], loaded)
+  })
+  t.match(await prepare(waits.origin), { code: 1, stderr: /under way: mk_00000000000000aa is waiting/ })
   const back = [key(formerId, 'active'), key(newId, 'retired')]
   const takenBack = await fakeGateway(t, { ...idle, getMasterKeys: statusOf(back, loaded) })
   const restarted = await fakeGateway(t, { ...idle, getMasterKeys: statusOf(back) })

@@ -128,16 +128,19 @@ t.test('every key gets a successor in a file of its own, and only then is it rev
 
 t.test('what was cut off between any two steps goes on, and leaves no key without an owner', async (t) => {
   // The reply of the second creation is lost. Below, the file of a key is there, and the note that it is, is not.
-  const keys = keeper([keyOf(1), keyOf(2)], (count, make) => (count === 2 && make() ? null : undefined))
+  const rows = [keyOf(1), keyOf(2)]
+  const keys = keeper(rows, (count, make) => (count === 2 && make() ? null : undefined))
   const gateway = await fakeGateway(t, keys.handlers)
   const out = join(folder(), 'keys')
   t.match(await rotate(gateway.origin, '--out', out, '--yes'), { code: 1, stderr: /ended the connection/ })
   t.equal(keys.live().length, 3, 'one is replaced, of the other the token is lost')
+  rows.unshift(keyOf(60, { name: 'made by somebody else' }))
   t.match(await rotate(gateway.origin, '--out', out, '--yes'), {
     code: 0,
     stderr: /going on after 1 of 2[\s\S]*revoked key .*0101 \(ci\) of coder: .*in vain/
   })
-  t.equal(keys.live().length, 2)
+  t.equal(keys.live().length, 3)
+  t.ok(keys.live().includes(sampleId(6, 60)), 'a key of another name is left alone')
   t.equal(filesBelow(out).length, 2)
 
   const others = keeper([keyOf(1)])
@@ -156,7 +159,24 @@ t.test('what was cut off between any two steps goes on, and leaves no key withou
     'its file is its proof'
   )
   t.equal(others.live().length, 1)
-  t.same([...gateway.violations, ...second.violations], [])
+  writeFileSync(ledger, readFileSync(ledger, 'utf8').replace('"version":1', '"version":2'))
+  t.match(await rotate(second.origin, '--out', place, '--yes'), {
+    code: 1,
+    stderr: /not the record of a rot/
+  })
+
+  const last = keeper([keyOf(1)])
+  const third = await fakeGateway(t, {
+    ...last.handlers,
+    revokeAgentKey: (call, count) =>
+      count === 1 ? null : (last.handlers.revokeAgentKey?.(call, count) ?? null)
+  })
+  const handedOn = join(folder(), 'keys')
+  t.equal((await rotate(third.origin, '--out', handedOn, '--yes')).code, 1)
+  for (const name of filesBelow(handedOn)) rmSync(join(handedOn, name))
+  t.equal((await rotate(third.origin, '--out', handedOn, '--yes')).code, 0)
+  t.same(last.live(), [sampleId(6, 100)], 'a token that was written is good wherever it lies by now')
+  t.same([...gateway.violations, ...second.violations, ...third.violations], [])
 })
 
 t.test('a folder of somebody else, or at work, is left alone; a key made meanwhile is told', async (t) => {
@@ -202,7 +222,8 @@ t.test('a folder of somebody else, or at work, is left alone; a key made meanwhi
   })
   t.equal(keys.live().length, 1)
 
-  const place = join(folder(), 'keys')
+  const place = folder()
+  chmodSync(place, 0o755)
   const run = { ...openRunView(), status: 'running' as const }
   const meanwhile = await fakeGateway(t, {
     ...keys.handlers,
@@ -217,8 +238,47 @@ t.test('a folder of somebody else, or at work, is left alone; a key made meanwhi
   t.match(stderr, /ended 1 open run\b/)
   t.match(stderr, /not by this: key .*0050 \(stranger\) of coder in Acme[\s\S]*agent revoke-key/)
   t.equal(meanwhile.operations().filter((name) => name === 'finishRun').length, 1)
+  t.equal(statSync(place).mode & 0o777, 0o700, 'an empty folder of our own is closed')
   t.same(meanwhile.violations, [])
 })
+t.test('of one agent nothing else is touched, and one that goes meanwhile ends with its keys', async (t) => {
+  const others = (['active', 'terminated'] as const).map((status, n) => {
+    return { ...coder, id: sampleId(2, n + 2), name: status, status }
+  })
+  const keys = keeper([keyOf(1)])
+  const run = openRunView()
+  const gateway = await fakeGateway(t, {
+    ...keys.handlers,
+    listAgents: () => ({ body: [coder, ...others] }),
+    listRuns: () => ({ body: [run, { ...run, id: sampleId(5, 2), agentId: sampleId(2, 2) }] }),
+    finishRun: () => ({ body: { ...run, status: 'cancelled', finishedAt: time } })
+  })
+  const one = await rotate(gateway.origin, 'coder', '--out', join(folder(), 'one'), '--close-runs', '--yes')
+  t.match(one, { code: 0, stderr: /replaced 1 key;/ })
+  t.notMatch(one.stderr, /not by this/)
+  const asked = () =>
+    gateway.calls.filter(({ operationId }) => operationId === 'listAgentKeys').map(({ params }) => params.id)
+  t.same([...new Set(asked())], [agentId])
+  t.same(
+    gateway.calls.filter(({ operationId }) => operationId === 'finishRun').map(({ params }) => params.runId),
+    [runId]
+  )
+  t.equal((await rotate(gateway.origin, '--dry-run')).code, 0)
+  t.notOk(asked().includes(sampleId(2, 3)), 'the end of an agent has revoked its keys')
+
+  const fleeting = await fakeGateway(t, {
+    ...keeper([keyOf(1), keyOf(2)]).handlers,
+    createAgentKey: (_, count) =>
+      count === 1 ? { problem: 'rate_limited' } : { problem: count === 2 ? 'agent_inactive' : 'not_found' },
+    revokeAgentKey: () => ({ problem: 'not_found' })
+  })
+  t.match(await rotate(fleeting.origin, '--out', join(folder(), 'gone'), '--yes'), {
+    code: 0,
+    stderr: /no more keys for 1 s; waiting[\s\S]*did not replace 2 keys: .*agent that is gone/
+  })
+  t.same([...gateway.violations, ...fleeting.violations], [])
+})
+
 function openRunView(): RunView {
   const openedBy = {
     actorType: 'user' as const,
