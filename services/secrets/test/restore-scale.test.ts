@@ -96,3 +96,29 @@ t.test('a rotation of the master key under load: no read fails, and every value 
   )
   t.match(await check(database, newKey), new RegExp(`open: ${versionsCount} of secrets`))
 })
+
+t.test('a value that does not open is named, with what a deleted company has left behind', async (t) => {
+  const [damaged, deleted] = targets
+  const sql = await sqlSession(t, database.adminUrl)
+  const [row] = await sql<{ id: string }>(
+    `update company_secret_versions set sealed = set_byte(sealed, 80, get_byte(sealed, 80) # 1)
+     where id = (select id from company_secret_versions where company_id = $1 order by id limit 1) returning id`,
+    [damaged?.companyId]
+  )
+  await sql(
+    'update company_keys set wrapped = null, master_key_id = null, shredded_at = now() where company_id = $1',
+    [deleted?.companyId]
+  )
+  const ended: { code: number; stdout: string; stderr: string } = await check(database, newKey).then(
+    () => t.fail('it passed') as never,
+    (failure) => failure
+  )
+  const left = versionsCount / companiesCount
+  t.match(ended, {
+    code: 1,
+    stdout: `open: ${versionsCount - left - 1} of secrets, 0 of environments; that do not open: 1; of deleted companies, which nothing opens: ${left}`,
+    stderr: new RegExp(
+      `^secrets: integrity_failure: value ${row?.id} of .*, company ${damaged?.companyId}\\n$`
+    )
+  })
+})
