@@ -214,8 +214,8 @@ t.test(
         const answer = await running.send(operator(), method, at, body)
         const what = `spelling ${index}, ${method} ${at.split('/').at(-1)}`
         if (answer.body.code === 'env_invalid') t.match(answer.body.errors, [{ code: 'infra_secret' }], what)
-        // A description is refused for its look already, whoever's credential it is.
-        else if (answer.status !== 400 || !('description' in body))
+        // What members read is refused for its look already, whoever's credential it is; a value is not.
+        else if (answer.status !== 400 || 'env' in body || ('value' in body && body.value === value))
           t.match(answer, { status: 422, body: { code: 'infra_secret' } }, what)
         for (const each of shown) t.notOk(answer.text.includes(each), what)
       }
