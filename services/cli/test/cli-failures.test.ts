@@ -11,6 +11,7 @@ import { freePort, startProcess, testAuthority } from '@paperclip/testing'
 import type { Command } from 'commander'
 import t from 'tap'
 import { buildProgram } from '../src/program.js'
+import { fakeGateway } from './fixtures/fake-gateway.js'
 import { binPath, runBin, runCli } from './fixtures/run-cli.js'
 import { agentId, apiKey, companyId, keyId, sampleId, secretId } from './fixtures/sample-rows.js'
 
@@ -209,6 +210,20 @@ t.test('by the real command: a dead server, a disk that is full, and a reader wh
   const full = await shell('$PAPERCLIP completion bash >/dev/full')
   t.match(full, { code: 1, stderr: /^paperclipai: .*ENOSPC.*\npaperclipai: hint: make room .*\n$/ })
   t.match(await shell('$PAPERCLIP completion bash >/dev/full 2>&1'), { code: 1 })
+})
+
+t.test('an address that is none, and what only admins may: one line each, and the next step', async (t) => {
+  const gateway = await fakeGateway(t, { listUsers: () => ({ problem: 'forbidden' }) })
+  const none = await runCli(['company', 'list'], { origin: 'nonsense' })
+  const refused = await runCli(['user', 'list'], { origin: gateway.origin })
+  for (const [{ code, stdout, stderr }, expected] of [
+    [none, /is not an address like[^\n]*\n[^\n]*hint: give scheme/],
+    [refused, /forbidden[^\n]*\n[^\n]*hint: /]
+  ] as const) {
+    t.ok(code !== 0 && stdout === '')
+    t.match(stderr, expected)
+    t.equal(stderr.trim().split('\n').length, 2, stderr)
+  }
 })
 
 async function faults(): Promise<Fault[]> {

@@ -1,16 +1,13 @@
-import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
-import type { ActivityView, UserView } from '@paperclip/contracts'
+import type { ActivityView } from '@paperclip/contracts'
 import t from 'tap'
 import { type FakeHandler, fakeGateway } from './fixtures/fake-gateway.js'
-import { type CliResult, runCli } from './fixtures/run-cli.js'
-import { acme, ada, companyId, sampleId } from './fixtures/sample-rows.js'
+import { runCli } from './fixtures/run-cli.js'
+import { acme, companyId, sampleId } from './fixtures/sample-rows.js'
 
-const run = promisify(execFile)
 const time = '2026-01-31T12:00:00.000Z'
 
 const rowOf = (n: number): ActivityView => ({
@@ -251,147 +248,6 @@ t.test('an export as JSON lines gives every row as it came, also of the instance
   )
   t.same(gateway.violations, [])
 })
-
-t.test('users are named by id or address; a deletion asks, and says what is in its way', async (t) => {
-  const bob: UserView = { ...ada, id: 'u-2', name: 'Bob', email: 'bob@example.com', isInstanceAdmin: true }
-  const gateway = await fakeGateway(t, {
-    listUsers: () => ({ body: [bob, ada] }),
-    deleteUser: ({ params }) => (params.id === 'u-1' ? { body: { ok: true } } : { problem: 'user_is_admin' }),
-    demoteUser: () => ({ problem: 'last_admin' }),
-    promoteUser: () => ({ body: { ...ada, isInstanceAdmin: true } }),
-    endUserSessions: () => ({ body: { ok: true } })
-  })
-  const user = (...args: string[]) => runCli(['user', ...args], { origin: gateway.origin })
-  t.same(JSON.parse((await user('list', '--json')).stdout), [bob, ada])
-  t.match(await user('delete', 'u-1'), { code: 2, stderr: /cannot be undone[\s\S]*--yes/ })
-  t.notOk(gateway.operations().includes('deleteUser'))
-  t.match(await user('delete', 'Ada@Example.com', '--yes'), {
-    code: 0,
-    stdout: '',
-    stderr: /\(u-1\) is deleted/
-  })
-  t.same(gateway.last('deleteUser')?.params, { id: 'u-1' })
-  t.match(await user('delete', 'u-2', '--yes'), {
-    code: 1,
-    stderr: /user_is_admin[\s\S]*hint: .*user demote/
-  })
-  t.match(await user('demote', 'u-2'), { code: 1, stderr: /last_admin[\s\S]*hint: .*user promote/ })
-  t.match(await user('promote', 'u-1'), { code: 0, stderr: /is an instance admin/ })
-  t.match(await user('end-sessions', 'u-1', '--json'), { code: 0, stdout: /"ok": true/ })
-  t.match(await user('delete', 'eve', '--yes'), { code: 1, stderr: /no such user[\s\S]*user list/ })
-  t.same(gateway.violations, [])
-})
-
-t.test('people come by invite: its address is shown once, and it is taken back by its id', async (t) => {
-  const open = { id: sampleId(9, 1), role: 'viewer' as const, expiresAt: time, createdAt: time }
-  const url = 'http://localhost:3100/invites/canary-of-an-invite'
-  const gateway = await fakeGateway(t, {
-    ...companies,
-    createInvite: () => ({ status: 201, body: { ...open, token: 'canary-of-an-invite', url } }),
-    listInvites: () => ({ body: [open] }),
-    revokeInvite: () => ({ body: { ok: true } })
-  })
-  const invite = (...args: string[]) => runCli(['invite', ...args], { origin: gateway.origin })
-  const made = await invite('create', 'viewer', '--hours', '24')
-  t.match(made, { code: 0, stdout: new RegExp(`address +${url}`), stderr: /this once/ })
-  t.same(gateway.last('createInvite')?.body, { role: 'viewer', expiresInHours: 24 })
-  t.match(await invite('create', 'king'), { code: 2, stderr: /Allowed choices are/ })
-  t.match(await invite('create', 'viewer', '--hours', '721'), { code: 2, stderr: /from 1 to 720/ })
-  t.same(JSON.parse((await invite('list', '--json')).stdout), [open])
-  const misused = await invite('revoke', url)
-  t.match(misused, { code: 2, stderr: /invite list/ })
-  t.notMatch(misused.stderr, /canary/)
-  t.match(await invite('revoke', open.id), { code: 0, stdout: '', stderr: /is revoked/ })
-  t.same(gateway.last('revokeInvite')?.params, { companyId, inviteId: open.id })
-  t.same(gateway.violations, [])
-})
-
-t.test(
-  'a shell completes commands, flags and what a flag may be, from the commands themselves',
-  async (t) => {
-    const scripts = new Map<string, string>()
-    const dir = await folder(t)
-    for (const shell of ['bash', 'zsh', 'fish']) {
-      const { code, stdout, stderr } = await runCli(['completion', shell])
-      t.same({ code, stderr }, { code: 0, stderr: '' }, shell)
-      t.match(stdout, /access-events/)
-      const path = join(dir, shell)
-      await writeFile(path, stdout)
-      scripts.set(shell, path)
-    }
-    t.match(await runCli(['completion', 'tcsh']), { code: 2, stderr: /Allowed choices are bash, zsh, fish/ })
-    const has = (shell: string) =>
-      run(shell, ['-c', 'exit 0']).then(
-        () => true,
-        () => false
-      )
-    if (await has('bash')) {
-      const complete = async (...words: string[]) => {
-        const quoted = ['paperclipai', ...words].map((word) => `'${word}'`).join(' ')
-        const line = `. "$1"; COMP_WORDS=(${quoted}); COMP_CWORD=${words.length}; _paperclipai; printf '%s\\n' "\${COMPREPLY[@]}"`
-        const { stdout } = await run('bash', ['-c', line, 'bash', scripts.get('bash') ?? ''])
-        return stdout.trim().split('\n')
-      }
-      t.same(await complete('se'), ['secrets'])
-      t.same(await complete('secrets', 'access'), ['access-events'])
-      t.same(await complete('secrets', 'list', '--st'), ['--status'])
-      t.same(await complete('audit', 'export', '--format', ''), ['csv', 'jsonl'])
-      t.same(await complete('audit', 'export', '--format', '=', 'js'), ['jsonl'], 'as bash parts --format=js')
-      t.same(await complete('audit', 'export', '--format', '='), ['csv', 'jsonl'])
-      t.same(await complete('invite', 'create', 'vi'), ['viewer'], 'what an argument may be')
-      t.same(await complete('--api-url', 'http', ':', '//localhost', ':', '3100', 'secr'), ['secrets'])
-      t.same(
-        await complete('audit', 'export', '--output', ''),
-        [''],
-        'a file, which the shell itself completes'
-      )
-      t.same(await complete('agent', 'run', 'coder', '--', 'secr'), [''], 'the words of another program')
-    }
-    if (await has('zsh')) await t.resolves(run('zsh', ['-n', scripts.get('zsh') ?? '']))
-    if (await has('fish')) {
-      const { stdout } = await run('fish', [
-        '-c',
-        `source ${scripts.get('fish')}; complete -C 'paperclipai secrets acc'`
-      ])
-      t.match(stdout, /^access-events/)
-    }
-  }
-)
-
-t.test(
-  'a dead server, a wrong address, an expired key and the key of a viewer: one line, and the next step',
-  async (t) => {
-    const gateway = await fakeGateway(t, {
-      listCompanies: ({ token }) =>
-        token === 'expired' ? { problem: 'credential_expired' } : { body: [acme] },
-      createAgent: () => ({ problem: 'read_only_role' }),
-      listUsers: () => ({ problem: 'forbidden' })
-    })
-    const { origin } = gateway
-    const cases: [CliResult, RegExp][] = [
-      [
-        await runCli(['audit', 'list'], { origin: 'http://127.0.0.1:9' }),
-        /127\.0\.0\.1:9 cannot be reached[^\n]*\n[^\n]*hint: start it/
-      ],
-      [
-        await runCli(['company', 'list'], { origin: 'nonsense' }),
-        /is not an address like[^\n]*\n[^\n]*hint: give scheme/
-      ],
-      [
-        await runCli(['company', 'list'], { origin, env: { PAPERCLIP_API_KEY: 'expired' } }),
-        /credential_expired[^\n]*\n[^\n]*hint: sign in/
-      ],
-      [await runCli(['agent', 'create', 'x'], { origin }), /read_only_role[^\n]*\n[^\n]*hint: ask/],
-      [await runCli(['user', 'list'], { origin }), /forbidden[^\n]*\n[^\n]*hint: /]
-    ]
-    for (const [{ code, stdout, stderr }, expected] of cases) {
-      t.ok(code !== 0 && stdout === '')
-      t.match(stderr, expected)
-      t.equal(stderr.trim().split('\n').length, 2, stderr)
-      t.notMatch(stderr, /\n\s+at /)
-    }
-  }
-)
 
 async function folder(t: { teardown(act: () => unknown): unknown }): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'paperclip-cli-'))
