@@ -8,6 +8,8 @@ import { GuideError } from './guide-error.mjs'
 const host = '127.0.0.1'
 /** Above those that `fetch` refuses (the last is 10080), below those that systems hand out (Linux from 32768). */
 const [lowest, highest] = [11_000, 32_767]
+/** The bit in which a port and its mark differ: marks lie among ports that no program is told here. */
+const markBit = 0x8000
 const attemptsMax = 100
 
 /**
@@ -27,10 +29,13 @@ export async function reservePorts(count) {
   return ports
 }
 
-/** The UDP port of the same number is the mark: the system gives it to one process, and takes it back at its end. */
+/**
+ * A UDP port is the mark: the system gives it to one process, and takes it back at its end. Not that of the same number:
+ * a server of HTTP/3 binds both.
+ */
 async function isReserved(port) {
   const mark = createSocket('udp4').unref()
-  mark.bind({ port, address: host, exclusive: true })
+  mark.bind({ port: port ^ markBit, address: host, exclusive: true })
   return await once(mark, 'listening').then(
     () => true,
     () => {

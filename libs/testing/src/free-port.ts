@@ -6,6 +6,8 @@ import { createServer } from 'node:net'
 const host = '127.0.0.1'
 /** Above those that `fetch` refuses (the last is 10080), below those that systems hand out (Linux from 32768). */
 const rangeDefault = { from: 11_000, to: 32_767 }
+/** The bit in which a port and its mark differ: marks lie among ports that no program is told here. */
+const markBit = 0x8000
 const attemptsMax = 100
 
 /**
@@ -21,11 +23,14 @@ export async function freePort(range = rangeDefault): Promise<number> {
   throw new Error(`found no free port from ${range.from} to ${range.to}`)
 }
 
-/** By the UDP port of the same number, which the system gives to one process, and takes back however that ends. */
+/**
+ * By a UDP port, which the system gives to one process and takes back however that ends. Not that of the same number: a
+ * server of HTTP/3 binds both.
+ */
 async function reserve(port: number): Promise<boolean> {
   const mark = createSocket('udp4').unref()
   const bound = once(mark, 'listening')
-  mark.bind({ port, address: host, exclusive: true })
+  mark.bind({ port: port ^ markBit, address: host, exclusive: true })
   return await bound.then(
     () => true,
     () => {

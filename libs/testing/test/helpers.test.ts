@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { eventually, faultProxy, freePort, heldLock, startProcess, testDatabase } from '@paperclip/testing'
@@ -50,6 +51,9 @@ t.test('a port is free when it is given, and given to nobody else while we live'
   await once(holder, 'listening')
   holder.close()
   await once(holder, 'close')
+  const datagrams = createSocket('udp4').bind(given, '127.0.0.1')
+  t.teardown(() => datagrams.close())
+  await t.resolves(once(datagrams, 'listening'), 'a server of HTTP/3 binds the same number for UDP')
   const nothing = { message: /found no free port/ }
   await t.rejects(freePort({ from: given, to: given }), nothing, 'though nothing listens there')
   const busy = createServer().listen(0, '127.0.0.1')
