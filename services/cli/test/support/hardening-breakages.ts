@@ -1,6 +1,7 @@
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type InstancePaths, writeRuntime } from '@paperclip/instance'
+import type { InstancePaths } from '@paperclip/instance'
+import { writeLiveLauncher } from './live-launcher.js'
 
 /** How an item of the checklist is broken. */
 export interface Breakage {
@@ -201,32 +202,10 @@ function lax(laxUrl: string, search = '', host = '127.0.0.1'): Record<string, st
   return { ...noDatabase, DATABASE_URL: url }
 }
 
-/** The passwords of the roles, and a launcher that lives: as if the database here were the embedded one. */
+/** As if the database here were the embedded one. */
 async function embed(paths: InstancePaths, { urls, gateway, secrets }: World): Promise<void> {
-  const password = new URL(urls.gateway).password
-  const lines = ['GATEWAY', 'SECRETS'].map((name) => `PAPERCLIP_${name}_DB_PASSWORD=${password}\n`)
-  const kept = (await readFile(paths.env, 'utf8')).replace(
-    /^PAPERCLIP_(?:GATEWAY|SECRETS)_DB_PASSWORD=.*\n/gm,
-    ''
-  )
-  await writeFile(paths.env, kept + lines.join(''))
-  const service = (url: string) => ({ pid: null, port: Number(new URL(url).port), url })
-  await writeRuntime(paths, {
-    version: 1,
-    launcherPid: process.pid,
-    startedAt: new Date().toISOString(),
-    gateway: service(gateway),
-    secrets: service(secrets),
-    database: {
-      embedded: true,
-      pid: null,
-      dataDir: null,
-      address: changed(urls.gateway, (url) => {
-        url.username = ''
-        url.password = ''
-      })
-    }
-  })
+  const roles = ['GATEWAY', 'SECRETS']
+  await writeLiveLauncher(paths, { databaseUrl: urls.gateway, roles, isEmbedded: true, gateway, secrets })
 }
 
 async function text(path: string): Promise<string> {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type InstancePaths, writeRuntime } from '@paperclip/instance'
+import type { InstancePaths } from '@paperclip/instance'
 import type { Breakage } from './doctor-breakages.js'
+import { writeLiveLauncher } from './live-launcher.js'
 
 /** What breakages are made of. */
 interface World {
@@ -326,19 +327,10 @@ const ofServices = ({ dead }: World): readonly Breakage[] => [
 
 /** As an instance that a launcher runs on a server of its own, with the roles that it made there. */
 async function runOn(paths: InstancePaths, { databaseUrls, origin, secretsOrigin }: World): Promise<void> {
-  const { password, host, pathname } = new URL(databaseUrls.secrets)
-  const names = ['GATEWAY', 'SECRETS'].flatMap((name) => [`${name}_OWNER`, name])
-  const lines = names.map((name) => `PAPERCLIP_${name}_DB_PASSWORD=${password}\n`).join('')
-  const kept = (await readFile(paths.env, 'utf8')).replace(/^PAPERCLIP_\w+_DB_PASSWORD=.*\n/gm, '')
-  await writeFile(paths.env, kept + lines)
-  const service = (url: string) => ({ pid: null, port: Number(new URL(url).port), url })
-  await writeRuntime(paths, {
-    version: 1,
-    launcherPid: process.pid,
-    startedAt: new Date().toISOString(),
-    gateway: service(origin),
-    secrets: service(secretsOrigin),
-    database: { embedded: false, pid: null, dataDir: null, address: `postgres://${host}${pathname}` }
+  await writeLiveLauncher(paths, {
+    databaseUrl: databaseUrls.secrets,
+    roles: ['GATEWAY_OWNER', 'GATEWAY', 'SECRETS_OWNER', 'SECRETS'],
+    ...{ isEmbedded: false, gateway: origin, secrets: secretsOrigin }
   })
 }
 
